@@ -30,8 +30,7 @@ def finite(name, array):
     if not ok.all():
         where = tuple(int(i) for i in np.argwhere(~ok)[0])
         raise ValueError(
-            f"{name} must be finite, got {array[where]} at index "
-            f"{where[0] if len(where) == 1 else where}"
+            f"{name} must be finite, got {array[where]} at index {where[0] if len(where) == 1 else where}"
         )
     return array
 
@@ -58,8 +57,7 @@ def same_shape(name, array, other_name, other):
     """Raise a ValueError unless the two arrays have the same shape."""
     if array.shape != other.shape:
         raise ValueError(
-            f"{name} has {shape_of(array)}, but {other_name} has {shape_of(other)}: "
-            f"they must be equal"
+            f"{name} has {shape_of(array)}, but {other_name} has {shape_of(other)}: they must be equal"
         )
 
 

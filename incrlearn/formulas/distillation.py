@@ -317,7 +317,9 @@ def relation_angle(f, g):
 
     over all ordered triples, e = 0 where two rows coincide. With h = Huber′, symmetric in j and k,
 
-        Gᵢⱼ = ∂/∂eᵢⱼ = 2/n³ Σₖ hᵢⱼₖ eᵢₖ       Pᵢⱼ = [Gᵢⱼ − ⟨Gᵢⱼ, eᵢⱼ⟩ eᵢⱼ]/‖fⱼ − fᵢ‖       ∂/∂fⱼ = Σᵢ Pᵢⱼ − Σᵢ Pⱼᵢ
+        Gᵢⱼ = ∂/∂eᵢⱼ = 2/n³ Σₖ hᵢⱼₖ eᵢₖ          Pᵢⱼ = [Gᵢⱼ − ⟨Gᵢⱼ, eᵢⱼ⟩ eᵢⱼ]/‖fⱼ − fᵢ‖
+
+        ∂/∂fⱼ = Σᵢ Pᵢⱼ − Σᵢ Pⱼᵢ
 
     The price is memory and time of the order n³ and n² d: keep batches below a few hundred rows.
 

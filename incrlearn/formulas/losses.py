@@ -225,9 +225,7 @@ def _probability_rows(y, z):
         if len(y) != n:
             raise ValueError(f"y has {len(y)} labels, but z has {n} rows")
         if y.min() < 0 or y.max() >= k:
-            raise ValueError(
-                f"y must hold class indices in [0, {k}), got values in [{y.min()}, {y.max()}]"
-            )
+            raise ValueError(f"y must hold class indices in [0, {k}), got values in [{y.min()}, {y.max()}]")
         one_hot = np.zeros((n, k), z.dtype)
         one_hot[np.arange(n), y] = 1
         return one_hot

@@ -135,9 +135,7 @@ def project_orthogonal(g, basis):
     B = B.astype(g.dtype, copy=False)
     length = np.sqrt(np.square(B).sum(axis=1))
     if np.abs(length - 1).max() > 1e-3:
-        raise ValueError(
-            f"the rows of basis must have length 1, got {length.min()} to {length.max()}"
-        )
+        raise ValueError(f"the rows of basis must have length 1, got {length.min()} to {length.max()}")
     return g - B.T @ (B @ g)
 
 
