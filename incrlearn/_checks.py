@@ -118,3 +118,12 @@ def generator(name, value):
             f"got {value!r} ({type(value).__name__})"
         )
     return value
+
+
+def hashable(name, value):
+    """Return `value`, if it can be the key of a dictionary."""
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(f"{name} must be hashable, such as a number or a string, got {value!r}") from None
+    return value

@@ -1,0 +1,52 @@
+"""How a network learns task after task: terms, memories, methods, and the one training loop."""
+
+from .learner import Learner
+from .linear_regression import LinearRegression
+from .memory import ClassBalancedMemory, Everything, Memory
+from .methods import BOUNDS, METHODS, Method, method
+from .samples import Batch, Part, Samples
+from .terms import (
+    L1,
+    L2,
+    BatchTerm,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    ElasticNet,
+    Features,
+    Logits,
+    ParameterTerm,
+    ProximalTerm,
+    Relations,
+    Replay,
+    SquaredError,
+    Term,
+)
+
+__all__ = [
+    "BOUNDS",
+    "L1",
+    "L2",
+    "METHODS",
+    "Batch",
+    "BatchTerm",
+    "BinaryCrossEntropy",
+    "ClassBalancedMemory",
+    "CrossEntropy",
+    "ElasticNet",
+    "Everything",
+    "Features",
+    "Learner",
+    "LinearRegression",
+    "Logits",
+    "Memory",
+    "Method",
+    "ParameterTerm",
+    "Part",
+    "ProximalTerm",
+    "Relations",
+    "Replay",
+    "Samples",
+    "SquaredError",
+    "Term",
+    "method",
+]

@@ -1,0 +1,430 @@
+"""Learner: the one training loop.
+
+    x, y ─► a = network.forward(x) ─► each batch term: value, {k: ∂L/∂a[k]} ─► network.backward ─► gradient
+    θ ──────────────────────────────► each parameter term: value, ∂L/∂θ ─────► added to gradient
+    gradient ─► optimizer.step(θ, gradient) ─► each proximal term: its own step
+
+There and no back: no callbacks into the loop, no term that reaches into another.
+"""
+
+import copy
+import math
+from contextlib import contextmanager
+
+import numpy as np
+
+from .. import _checks
+from ..formulas import softmax
+from ..network import Adam, Network
+from .methods import Method
+from .methods import method as method_by_name
+from .samples import Samples
+from .terms import BatchTerm, ParameterTerm, ProximalTerm, as_loss
+
+PREDICTION_ROWS = 4096
+
+
+class Learner:
+    """A network that learns task after task.
+
+        L(θ) = w L₀ + Σ terms          w = the product of what the terms leave to L₀
+
+    Parameters
+    ----------
+    network : Network
+        Learns in place. Its head grows by a unit with every class that it has no output for.
+    method : str, list of Term, or Method
+        How it keeps what it knows: a name such as "logits" or "replay+logits", a list of terms to add to
+        L₀, or a recipe with a memory. "none" and the empty list are plain fine-tuning. The learner works
+        on a copy, `learner.terms` and `learner.memory`: one recipe may serve many learners.
+    rng : numpy.random.Generator
+        Where every random draw comes from: batches, new units, the memory's choice.
+    loss : {"cross_entropy", "binary_cross_entropy", "squared_error"} or BatchTerm
+        L₀. With "squared_error" targets are values, otherwise labels.
+    optimizer : optimizer, optional
+        An object with `step(theta, gradient)` and `learning_rate`; `Adam()` when None. The learner's copy
+        of it lives on from task to task.
+    batch_size : int
+        Rows of a batch, ≥ 1.
+    epochs : int
+        How often a task's samples are gone through, ≥ 1.
+    steps : int, optional
+        How many steps a task takes, instead of `epochs`.
+    classes : array_like, optional
+        Labels known in advance, in the order of the network's outputs.
+
+    Attributes
+    ----------
+    network, optimizer, terms, memory
+    classes : ndarray or None
+        The labels known so far, in the order of their outputs.
+    n_tasks : int
+        How many tasks have been learned.
+    objective_values : list of float
+        L at every step of the last task.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is asked for.
+
+    Examples
+    --------
+    Two classes first, then a third, of points around three corners:
+
+    >>> rng = np.random.default_rng(0)
+    >>> corners = np.array([[0.0, 0.0], [0.0, 9.0], [9.0, 0.0]])
+    >>> y = np.repeat([0, 1, 2], 50)
+    >>> x = corners[y] + rng.normal(size=(150, 2))
+    >>> learner = Learner(Network.mlp(2, 16, 0, rng=rng), "replay", optimizer=Adam(0.01), rng=rng)
+    >>> learner.learn(x[y < 2], y[y < 2]).learn(x[y == 2], y[y == 2])
+    Learner(Network([Linear(2, 16), ReLU(), Linear(16, 3)]), 99 parameters, float32), 2 tasks learned
+    >>> learner.predict(corners)
+    array([0, 1, 2])
+    """
+
+    def __init__(
+        self,
+        network,
+        method="none",
+        *,
+        rng,
+        loss="cross_entropy",
+        optimizer=None,
+        batch_size=32,
+        epochs=10,
+        steps=None,
+        classes=(),
+    ):
+        if not isinstance(network, Network):
+            raise TypeError(f"network must be a Network, got {network!r} ({type(network).__name__})")
+        recipe = copy.deepcopy(_as_method(method))  # terms remember: they must not serve two learners
+        self.network = network
+        self.terms, self.memory = recipe.terms, recipe.memory
+        self.rng = _checks.generator("rng", rng)
+        self.loss = as_loss(loss)
+        self.optimizer = Adam() if optimizer is None else copy.deepcopy(optimizer)
+        if not hasattr(self.optimizer, "step") or not hasattr(self.optimizer, "learning_rate"):
+            raise TypeError(f"optimizer must have step and learning_rate, got {optimizer!r}")
+        self.batch_size = _checks.count("batch_size", batch_size)
+        self.epochs = _checks.count("epochs", epochs)
+        self.steps = None if steps is None else _checks.count("steps", steps)
+        self._targets = self.loss.targets(classes) if len(classes) else self.loss.targets()
+        if len(classes) > network.outputs:
+            network.grow(len(classes) - network.outputs, rng)
+        self.n_tasks = 0
+        self.objective_values = []
+
+    def __repr__(self):
+        return f"Learner({self.network}), {self.n_tasks} tasks learned"
+
+    @property
+    def classes(self):
+        """The labels known so far, in the order of their outputs; None before the first."""
+        return self._targets.labels
+
+    # ---- learning --------------------------------------------------------------------------------
+
+    def learn(self, x, y, task=None):
+        """Learn a task from its samples. What goes wrong leaves the learner exactly as it was.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, inputs)
+            Features, finite.
+        y : array_like of shape (n,), or (n, outputs) for values
+            Labels (integers, strings or booleans), known or new, or values.
+        task : hashable, optional
+            The task's id, where it is known: then only its own classes compete, here and in
+            `predict(x, task)`. None: all classes seen so far compete.
+
+        Returns
+        -------
+        Learner
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x or y is not what is asked for.
+        FloatingPointError
+            If the objective, the gradient or θ becomes NaN or infinite: at which step, and in which term.
+        """
+        x = self._features(x)
+        y = self._targets.check(y, self.network.outputs)
+        if len(x) != len(y):
+            raise ValueError(f"x has {len(x)} rows, but y has {len(y)} targets")
+        _checks.hashable("task", task)
+        with self._all_or_nothing():
+            outputs, number = self._targets.learn(y, task)
+            missing = len(self._targets) - self.network.outputs
+            if missing > 0:
+                self.network.grow(missing, self.rng)
+            self._learn_task(Samples(x, outputs, np.full(len(x), number)))
+        self.n_tasks += 1
+        return self
+
+    def _learn_task(self, new):
+        samples = new if self.memory is None else self.memory.training_set(new)
+        task = self._targets.batch(new)
+        for term in self.terms:
+            term.begin_task(self.network, task, self.rng)
+        self.objective_values = []
+        for rows in minibatches(len(samples), self.batch_size, self.epochs, self.steps, self.rng):
+            self.objective_values.append(self._step(samples[rows]))
+        _finite("θ", self.network.theta @ self.network.theta)
+        for term in self.terms:
+            term.end_task(self.network, task, self.rng)
+        if self.memory is not None:
+            self.memory.end_task(new, self.rng)
+
+    def _step(self, new):
+        """Take one step on a batch of new samples, and a replayed one; return the objective's value."""
+        replayed = None if self.memory is None else self.memory.draw(len(new), self.rng)
+        theta = self.network.theta
+        try:
+            # not a warning somewhere: what overflows is found in the results, and reported with its step
+            with np.errstate(over="ignore", invalid="ignore"):
+                value, gradient = self.objective(new, replayed)
+                self.optimizer.step(theta, gradient)
+                for term in self._active(ProximalTerm):
+                    term.step(theta, self.optimizer.learning_rate)
+        except FloatingPointError as error:
+            step = len(self.objective_values) + 1
+            raise FloatingPointError(f"{error} at step {step} of task {self.n_tasks + 1}") from None
+        return value
+
+    def objective(self, new, replayed=None):
+        """Return the objective and its gradient, on a batch of new samples and a replayed one.
+
+            L = w L₀(new) + Σ batch terms + Σ parameter terms + Σ proximal terms
+
+        The proximal terms are in the value, not in the gradient: their step is their own.
+
+        Parameters
+        ----------
+        new : Samples
+        replayed : Samples, optional
+
+        Returns
+        -------
+        value : float
+        gradient : ndarray of shape (n_parameters,)
+        """
+        terms = self._active(BatchTerm)
+        new_terms = [(1.0, term) for term in terms if not term.replayed]
+        replayed_terms = [(1.0, term) for term in terms if term.replayed]
+        weight = math.prod(term.loss_weight for term in terms)
+        value, gradient = self._through_network(new, [(weight, self.loss), *new_terms])
+        if replayed is not None:
+            part, slope = self._through_network(replayed, replayed_terms)
+            value, gradient = value + part, gradient + slope
+        theta = self.network.theta
+        for term in self._active(ParameterTerm):
+            part, slope = term(theta)
+            value, gradient = value + _finite(term, part), gradient + slope
+        for term in self._active(ProximalTerm):
+            value += _finite(term, term(theta))
+        _finite("the gradient", gradient @ gradient)
+        return value, gradient
+
+    def _through_network(self, samples, weighted_terms):
+        """Return the weighted sum of batch terms, and its gradient with respect to θ."""
+        batch = self._targets.batch(samples)
+        a = self.network.forward(batch.x)
+        _finite("the logits", a[-1].sum())
+        value, entering = 0.0, {}
+        for weight, term in weighted_terms:
+            part, gradients = term(a, batch)
+            value += weight * _finite(term, part)
+            for k, gradient in gradients.items():
+                entering[k] = entering.get(k, 0) + weight * gradient
+        return value, self.network.backward(a, entering)
+
+    def _active(self, kind):
+        return [term for term in self.terms if term.active and isinstance(term, kind)]
+
+    @contextmanager
+    def _all_or_nothing(self):
+        """Put everything back as it was, if what happens inside fails.
+
+        The network and the optimizer change in place, so they are copied; terms, memory and targets replace
+        what they hold, so it is enough to remember what they held.
+        """
+        changing = [self._targets, *self.terms, *([] if self.memory is None else [self.memory])]
+        before = [(part, dict(vars(part))) for part in changing]
+        before.append((self.optimizer, copy.deepcopy(vars(self.optimizer))))
+        network = self.network.copy()
+        own = self.objective_values, self.rng.bit_generator.state
+        try:
+            yield
+        except BaseException:
+            for part, state in before:
+                vars(part).clear()
+                vars(part).update(state)
+            self.network.become(network)
+            self.objective_values, self.rng.bit_generator.state = own
+            raise
+
+    # ---- using what was learned ------------------------------------------------------------------
+
+    def logits(self, x):
+        """Return the network's outputs.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, inputs)
+
+        Returns
+        -------
+        ndarray of shape (n, outputs)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is not what is asked for.
+        """
+        x = self._features(x)
+        blocks = range(0, len(x), PREDICTION_ROWS)
+        return np.concatenate([self.network(x[i : i + PREDICTION_ROWS]) for i in blocks])
+
+    def predict(self, x, task=None):
+        """Return the most probable label of every row, or its values.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, inputs)
+        task : hashable, optional
+            The task's id: only its classes compete. None: all classes seen so far.
+
+        Returns
+        -------
+        ndarray of shape (n,), or (n, outputs) for several values
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is not what is asked for, the task is unknown, or nothing has been learned yet.
+        """
+        z = self.logits(x)
+        self._columns(task)
+        return self._targets.decode(z, task)
+
+    def predict_proba(self, x, task=None):
+        """Return the probability of every class: softmax over the outputs that compete.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, inputs)
+        task : hashable, optional
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            In the order of `classes`; 0 for classes that do not compete.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predict`; also if the targets are values.
+        """
+        z = self.logits(x)
+        columns = self._columns(task)
+        if self.classes is None:
+            raise ValueError("probabilities are of classes, but this learner's targets are values")
+        probabilities = np.zeros((len(z), len(self.classes)), z.dtype)
+        probabilities[:, columns] = softmax(z[:, columns])
+        return probabilities
+
+    def score(self, x, y, task=None):
+        """Return the accuracy, or for values the coefficient of determination R².
+
+        Parameters
+        ----------
+        x : array_like of shape (n, inputs)
+        y : array_like of shape (n,) or (n, outputs)
+        task : hashable, optional
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predict`; also if y does not fit x.
+        """
+        y = self._targets.check(y, self.network.outputs)
+        prediction = self.predict(x, task)
+        if len(prediction) != len(y):
+            raise ValueError(f"x has {len(prediction)} rows, but y has {len(y)} targets")
+        if self.classes is not None:
+            return float(np.mean(prediction == y))
+        y = y.reshape(prediction.shape)
+        return float(1 - np.square(y - prediction).sum() / np.square(y - y.mean(axis=0)).sum())
+
+    def _columns(self, task):
+        if not self.n_tasks and not len(self._targets):
+            raise ValueError("nothing has been learned yet: call learn(x, y) first")
+        if task is not None and task not in self._targets.tasks:
+            known = ", ".join(repr(known) for known in self._targets.tasks) or "none"
+            raise ValueError(f"task must be one that was learned ({known}), got {task!r}")
+        return self._targets.columns(task)
+
+    def _features(self, x):
+        x = _checks.rows("x", x)
+        wanted = self.network.inputs
+        if wanted is not None and x.shape[1] != wanted:
+            raise ValueError(f"x has {x.shape[1]} features, but the network was built for {wanted}")
+        if x.dtype == self.network.dtype:
+            return x
+        with np.errstate(over="ignore"):  # what does not fit into float32 is infinite, and refused as such
+            return _checks.finite("x", x.astype(self.network.dtype))
+
+
+def minibatches(n, batch_size, epochs, steps, rng):
+    """Yield the row numbers of one batch after another, every row once before any comes again.
+
+    Parameters
+    ----------
+    n : int
+        How many rows there are.
+    batch_size : int
+        Rows of a batch; the last batch of an epoch holds what is left.
+    epochs : int
+        How often to go through all rows.
+    steps : int or None
+        How many batches to yield, instead of `epochs`.
+    rng : numpy.random.Generator
+
+    Yields
+    ------
+    ndarray of int
+
+    Examples
+    --------
+    >>> [len(rows) for rows in minibatches(5, 2, 1, None, np.random.default_rng(0))]
+    [2, 2, 1]
+    >>> len(list(minibatches(5, 2, 1, 7, np.random.default_rng(0))))
+    7
+    """
+    steps = epochs * math.ceil(n / batch_size) if steps is None else steps
+    while steps > 0:
+        order = rng.permutation(n)
+        for start in range(0, n, batch_size)[:steps]:
+            yield order[start : start + batch_size]
+            steps -= 1
+
+
+def _as_method(method):
+    if isinstance(method, Method):
+        return method
+    return method_by_name(method) if isinstance(method, str) else Method(method)
+
+
+def _finite(what, value):
+    """Return the value, or raise a FloatingPointError that says what has gone bad."""
+    if not math.isfinite(value):
+        name = what if isinstance(what, str) else type(what).__name__
+        raise FloatingPointError(f"{name} became {value}")
+    return value

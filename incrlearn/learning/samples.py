@@ -1,0 +1,232 @@
+"""Samples, and which outputs compete for them: what the learner, the terms and the memories hand around.
+
+The learner turns labels into *outputs*, the index of the unit that stands for a class, in the order in which
+classes arrive. Which outputs compete for a sample depends on what is known of its task: all classes seen so
+far where nothing is, the task's own classes where the task is known (van de Ven et al., 2022).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _checks
+
+ALL = slice(None)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows of features with their targets: a task, or what a memory holds.
+
+    x : ndarray (n, d), features; y : ndarray (n,) of output indices or (n, m) of values;
+    task : ndarray (n,) of int, the number of each sample's task where it is known, −1 where it is not.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    task: np.ndarray
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, rows):
+        return Samples(self.x[rows], self.y[rows], self.task[rows])
+
+    def __add__(self, other):
+        return Samples(
+            np.concatenate([self.x, other.x]),
+            np.concatenate([self.y, other.y]),
+            np.concatenate([self.task, other.task]),
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a term looks at: samples, and which outputs compete for which rows.
+
+    x : ndarray (n, d); y : ndarray (n,) of output indices or (n, m) of values;
+    parts : list of `Part`, which together cover every row once;
+    heads : list of column selections, one for every task known so far, or a single one for all classes.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    parts: list
+    heads: list
+
+    def __len__(self):
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a batch for which the same outputs compete.
+
+    index : selects those rows and outputs from the logits, as in z[index];
+    y : their targets, counted within those outputs; share : their share of the batch's rows.
+    """
+
+    index: tuple
+    y: np.ndarray
+    share: float
+
+
+class Classes:
+    """Targets that are labels: which output stands for which label, and which outputs compete.
+
+    Parameters
+    ----------
+    labels : array_like, optional
+        Labels known in advance, in the order of their outputs.
+    """
+
+    def __init__(self, labels=()):
+        self.labels = None
+        self.tasks = {}  # task id -> sorted array of its outputs; replaced, never changed in place
+        labels = list(labels)
+        if labels:
+            self.labels = _labels("classes", labels)
+            if len(np.unique(self.labels)) < len(labels):
+                raise ValueError(f"classes must not hold a label twice, got {labels}")
+
+    def __len__(self):
+        return 0 if self.labels is None else len(self.labels)
+
+    def check(self, y, n_outputs):
+        """Return y as an array of labels; refuse what can not be a label or is of another kind."""
+        y = _labels("y", y)
+        if self.labels is not None and _kind(y) != _kind(self.labels):
+            raise TypeError(f"y holds {_kind(y)}, but the labels known so far are {_kind(self.labels)}")
+        return y
+
+    def learn(self, y, task):
+        """Give an output to every label not seen before; return y as outputs, and the task's number."""
+        new = np.unique(y)
+        if self.labels is None:
+            self.labels = new
+        else:
+            self.labels = np.concatenate([self.labels, new[~np.isin(new, self.labels)]])
+        outputs = self.outputs(y)
+        if task is None:
+            return outputs, -1
+        columns = np.union1d(self.tasks.get(task, outputs[:0]), outputs)
+        self.tasks = {**self.tasks, task: columns}
+        return outputs, list(self.tasks).index(task)
+
+    def outputs(self, y):
+        """Return the output that stands for each known label, and −1 for an unknown one."""
+        order = np.argsort(self.labels)
+        place = np.searchsorted(self.labels, y, sorter=order)
+        output = order[np.minimum(place, len(order) - 1)]
+        return np.where(self.labels[output] == y, output, -1)
+
+    def columns(self, task=None):
+        """Return the outputs that compete where the task is known by its id, or is not known."""
+        return slice(0, len(self)) if task is None else _as_slice(self.tasks[task])
+
+    def heads(self):
+        """Return the outputs of every task known by its id, or all outputs as one head."""
+        return [_as_slice(columns) for columns in self.tasks.values()] or [self.columns()]
+
+    def batch(self, samples):
+        """Return the samples with the outputs that compete for each."""
+        n, heads = len(samples), self.heads()
+        first = samples.task[0]
+        if (samples.task == first).all():  # the common case, without a search
+            columns = self.columns() if first < 0 else heads[first]
+            parts = [Part((ALL, columns), _within(columns, samples.y), 1.0)]
+        else:
+            parts = []
+            for task in np.unique(samples.task):
+                rows = np.flatnonzero(samples.task == task)
+                columns = self.columns() if task < 0 else heads[task]
+                index = (rows, columns) if isinstance(columns, slice) else np.ix_(rows, columns)
+                parts.append(Part(index, _within(columns, samples.y[rows]), len(rows) / n))
+        return Batch(samples.x, samples.y, parts, heads)
+
+    def decode(self, z, task=None):
+        """Return the label whose logit is the largest among those that compete."""
+        columns = self.columns(task)
+        return self.labels[columns][z[:, columns].argmax(axis=1)]
+
+
+class Values:
+    """Targets that are real numbers: every output is a value of its own, and nothing competes."""
+
+    labels = None
+    tasks = ()
+
+    def __len__(self):
+        return 0
+
+    def check(self, y, n_outputs):
+        """Return y with shape (n, m), m the network's outputs; refuse what is not finite."""
+        y = _checks.finite("y", _checks.real_array("y", y))
+        if y.ndim == 1 and n_outputs == 1:
+            y = y[:, None]
+        if y.ndim != 2 or y.shape[1] != n_outputs:
+            raise ValueError(f"y must have one column for each of {n_outputs} outputs, got {y.shape}")
+        return y
+
+    def learn(self, y, task):
+        """Return y as it is: there is nothing to learn about values."""
+        return y, -1
+
+    def columns(self, task=None):
+        """Return all outputs."""
+        return ALL
+
+    def heads(self):
+        """Return all outputs as one head."""
+        return [ALL]
+
+    def batch(self, samples):
+        """Return the samples as one part."""
+        return Batch(samples.x, samples.y, [Part((ALL, ALL), samples.y, 1.0)], self.heads())
+
+    def decode(self, z, task=None):
+        """Return the outputs themselves, as a vector where there is one."""
+        return z[:, 0] if z.shape[1] == 1 else z
+
+
+def _within(columns, outputs):
+    """Return outputs counted within the columns: 7 is the second of the columns 6 and 7."""
+    if isinstance(columns, slice):
+        return outputs - columns.start
+    return np.searchsorted(columns, outputs)
+
+
+def _as_slice(columns):
+    """Return neighbouring columns as a slice: a view is cheaper than a selection."""
+    if columns[-1] - columns[0] + 1 == len(columns):
+        return slice(int(columns[0]), int(columns[-1]) + 1)
+    return columns
+
+
+def _labels(name, values):
+    """Return a vector of integer, string or boolean labels."""
+    values = np.asarray(values)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise ValueError(f"{name} must be a vector of labels, got shape {values.shape}")
+    if values.dtype.kind == "O":
+        kinds = {type(value) for value in values}
+        if kinds != {str}:
+            names = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise TypeError(f"{name} must hold integers or strings, got {names}")
+        values = values.astype(str)
+    if values.dtype.kind == "f":
+        _checks.finite(name, values)
+        if (values != np.floor(values)).any():
+            first = values[values != np.floor(values)][0]
+            raise ValueError(f"{name} must hold class labels, got the fraction {first}")
+    if values.dtype.kind in "iuf":
+        return values.astype(np.int64)  # one type for all, so that batches can be joined
+    if values.dtype.kind not in "bU":
+        raise TypeError(f"{name} must hold integers or strings, got dtype {values.dtype}")
+    return values
+
+
+def _kind(labels):
+    return {"U": "strings", "b": "booleans"}.get(labels.dtype.kind, "integers")

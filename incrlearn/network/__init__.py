@@ -1,0 +1,20 @@
+"""The layer stack: layers over one flat vector θ, and the optimizers that move it."""
+
+from .layers import ACTIVATIONS, Layer, Linear, ReLU, Sigmoid, Tanh
+from .network import Network, pad
+from .optimizers import OPTIMIZERS, SGD, Adam, soft_threshold
+
+__all__ = [
+    "ACTIVATIONS",
+    "OPTIMIZERS",
+    "SGD",
+    "Adam",
+    "Layer",
+    "Linear",
+    "Network",
+    "ReLU",
+    "Sigmoid",
+    "Tanh",
+    "pad",
+    "soft_threshold",
+]

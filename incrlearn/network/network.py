@@ -1,0 +1,348 @@
+"""Network: layers over ONE flat vector θ.
+
+All parameters are one contiguous vector, `network.theta`, and a gradient is a second vector of the same
+layout. Penalties, projections, optimizers and gradient checks are then one line of vector arithmetic each.
+"""
+
+import copy
+import itertools
+
+import numpy as np
+
+from .. import _checks
+from .layers import ACTIVATIONS, Layer, Linear
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+class Network:
+    """A stack of layers over one flat vector of parameters θ.
+
+        a₀ = x          aₖ₊₁ = layerₖ(aₖ)          logits z = a₋₁
+
+    `forward` returns the list of activations, and that list is the whole tape: `backward` needs nothing
+    else, and takes gradients that enter at any of them.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        From input to output. The head, which grows with every new class, is the last.
+    rng : numpy.random.Generator
+        Where the first parameters are drawn from.
+    dtype : {"float32", "float64"} or numpy.dtype
+        Of the parameters and of everything that is computed from them.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_parameters,)
+        All parameters θ. Assigning copies the values into the same memory.
+    layers : list of Layer
+    dtype : numpy.dtype
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the layers do not fit together, or an argument is not what is asked for.
+
+    References
+    ----------
+    Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", Nature 323, 1986.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> network = Network([Linear(4, 3), ACTIVATIONS["relu"](), Linear(3, 2)], rng)
+    >>> a = network.forward(np.ones((5, 4)))
+    >>> [layer_output.shape for layer_output in a]
+    [(5, 4), (5, 3), (5, 3), (5, 2)]
+    >>> gradient = network.backward(a, {-1: np.ones((5, 2))})
+    >>> gradient.shape == network.theta.shape
+    True
+    """
+
+    def __init__(self, layers, rng, dtype="float32"):
+        _checks.generator("rng", rng)
+        self.layers = _separate_layers(layers)
+        self.dtype = _dtype(dtype)
+        width = None
+        for layer in self.layers:
+            width = layer.connect(width)
+        self._bind(np.zeros(sum(layer.n_parameters for layer in self.layers), self.dtype))
+        for layer in self.layers:
+            layer.initialize(rng)
+
+    @classmethod
+    def mlp(cls, *widths, rng, activation="relu", initialization="pytorch", dtype="float32"):
+        """Build a multi-layer perceptron, for example `Network.mlp(784, 128, 10, rng=rng)`.
+
+        Parameters
+        ----------
+        widths : two or more int
+            Inputs, hidden units of every layer, outputs. Outputs may be 0: the head then grows with the
+            classes that arrive.
+        rng : numpy.random.Generator
+        activation : {"relu", "tanh", "sigmoid"}
+        initialization : {"he", "glorot", "pytorch", "zeros"}
+        dtype : {"float32", "float64"}
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a width is not a whole number in range, or a name is unknown.
+
+        Examples
+        --------
+        >>> Network.mlp(784, 128, 10, rng=np.random.default_rng(0))
+        Network([Linear(784, 128), ReLU(), Linear(128, 10)]), 101,770 parameters, float32
+        """
+        if len(widths) < 2:
+            raise ValueError(f"widths must be at least two, inputs and outputs, got {widths}")
+        between = _checks.choice("activation", activation, ACTIVATIONS)
+        layers = []
+        for inputs, outputs in itertools.pairwise(widths):
+            layers += [Linear(inputs, outputs, initialization=initialization), between()]
+        return cls(layers[:-1], rng, dtype)
+
+    def __repr__(self):
+        return f"Network({self.layers}), {len(self.theta):,} parameters, {self.dtype}"
+
+    @property
+    def theta(self):
+        """All parameters θ, one contiguous vector."""
+        return self._theta
+
+    @theta.setter
+    def theta(self, values):
+        values = np.asarray(values)
+        _checks.same_shape("theta", values, "the network's theta", self._theta)
+        self._theta[:] = values
+
+    @property
+    def inputs(self):
+        """How many features a row of x has; None where no layer says."""
+        return next((layer.inputs for layer in self.layers if layer.inputs is not None), None)
+
+    @property
+    def outputs(self):
+        """How many logits a row has; None where no layer says."""
+        width = None
+        for layer in self.layers:
+            width = layer.connect(width)
+        return width
+
+    def forward(self, x):
+        """Return all activations: a[0] = x, …, a[-1] = the logits.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, inputs)
+
+        Returns
+        -------
+        list of ndarray, one more than there are layers
+        """
+        a = [np.asarray(x, self.dtype)]
+        for layer in self.layers:
+            a.append(layer.forward(a[-1]))
+        return a
+
+    def __call__(self, x):
+        """Return the logits alone, keeping no activations.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, inputs)
+
+        Returns
+        -------
+        ndarray of shape (n, outputs)
+        """
+        x = np.asarray(x, self.dtype)
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, a, gradients):
+        """Return ∂L/∂θ from the gradients ∂L/∂a[k] that enter at any activations.
+
+        From the last layer to the first, with δ = ∂L/∂aₖ₊₁: the layer's own ∂L/∂θ, then δ ← ∂L/∂aₖ.
+
+        Parameters
+        ----------
+        a : list of ndarray
+            What `forward` returned.
+        gradients : dict of int to ndarray
+            {k: ∂L/∂a[k]}, each of the shape of a[k]; k may be negative, −1 being the logits.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,)
+            In the layout of `theta`.
+
+        Raises
+        ------
+        ValueError
+            If an index or a shape does not fit the activations.
+        """
+        return self._backward(a, gradients, of=None)
+
+    def sum_over_samples(self, of, a, gradients):
+        """Return Σᵢ of(∂Lᵢ/∂θ), the sum over samples of |·| or (·)² of per-sample gradients.
+
+        One sample's weight gradient is the outer product of its δ and its x, and |·| and (·)² of an outer
+        product are outer products of |·| and (·)². So the sum is an ordinary gradient, one matrix product a
+        layer, of of(x) and of(δ).
+
+        Parameters
+        ----------
+        of : numpy.abs or numpy.square
+        a, gradients :
+            As for `backward`. The gradients are those of each sample's own objective Lᵢ: not divided by n.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,)
+
+        Raises
+        ------
+        ValueError
+            If `of` is another function, or an index or a shape does not fit the activations.
+
+        References
+        ----------
+        Goodfellow, "Efficient per-example gradient computations", 2015, section 4.
+        """
+        if of not in (np.abs, np.square):
+            raise ValueError(f"of must be numpy.abs or numpy.square, got {of!r}")
+        return self._backward(a, gradients, of)
+
+    def _backward(self, a, gradients, of):
+        entering = self._entering(a, gradients)
+        gradient = np.zeros_like(self.theta)
+        delta = entering.get(len(self.layers))
+        for k in range(len(self.layers) - 1, self._first - 1, -1):
+            layer, out = self.layers[k], gradient[self._slices[k]]
+            if delta is not None and of is None:
+                layer.gradient(a[k], delta, out)
+            elif delta is not None:
+                layer.gradient(of(a[k]), of(delta), out)
+            if k == self._first:
+                break  # nothing below has parameters, so nothing below needs a gradient
+            if delta is not None:
+                delta = layer.backward(a[k], a[k + 1], delta)
+            if k in entering:
+                delta = entering[k] if delta is None else delta + entering[k]
+        return gradient
+
+    def copy(self):
+        """Return a network of its own with the same parameters: the teacher of the next task."""
+        return copy.deepcopy(self)
+
+    def become(self, other):
+        """Take over the layers and parameters of another network, which is not to be used any more."""
+        self.__setstate__(vars(other))
+
+    def grow(self, units, rng):
+        """Append units to the head: new rows at the end of θ, every old index stays where it was.
+
+        Parameters
+        ----------
+        units : int
+            How many outputs to add, ≥ 1.
+        rng : numpy.random.Generator
+            Where the new rows are drawn from.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is asked for, or the last layer is not `Linear`.
+        """
+        units = _checks.count("units", units)
+        _checks.generator("rng", rng)
+        head = self.layers[-1]
+        if not isinstance(head, Linear):
+            raise ValueError(f"only a Linear head can grow, but the last layer is {head!r}")
+        old = head.outputs
+        head.outputs += units
+        self._bind(pad(self.theta, len(self.theta) + units * (head.inputs + head.bias)))
+        head.initialize(rng, first=old)
+
+    def _bind(self, theta):
+        """Make θ the network's parameters, and every layer's parameters views into it."""
+        self._theta = theta
+        ends = np.cumsum([0] + [layer.n_parameters for layer in self.layers])
+        self._slices = [slice(i, j) for i, j in itertools.pairwise(ends)]
+        with_parameters = [k for k, layer in enumerate(self.layers) if layer.n_parameters]
+        self._first = min(with_parameters, default=len(self.layers))
+        for layer, part in zip(self.layers, self._slices, strict=True):
+            layer.bind(theta[part])
+
+    def __setstate__(self, state):
+        """Restore a copied or unpickled network: views do not survive, so bind them again."""
+        self.__dict__.update(state)
+        self._bind(self._theta)
+
+    def _entering(self, a, gradients):
+        """Return the gradients by non-negative index, their shapes checked."""
+        if len(a) != len(self.layers) + 1:
+            raise ValueError(f"a must hold {len(self.layers) + 1} activations, got {len(a)}")
+        entering = {}
+        for k, gradient in gradients.items():
+            if not -len(a) <= k < len(a):
+                raise ValueError(f"gradients has index {k}, but there are {len(a)} activations")
+            gradient = np.asarray(gradient, self.dtype)
+            _checks.same_shape(f"gradients[{k}]", gradient, f"a[{k}]", a[k])
+            k %= len(a)
+            entering[k] = entering[k] + gradient if k in entering else gradient
+        return entering
+
+
+def pad(vector, size, value=0):
+    """Return the vector lengthened to `size`: how anchors and optimizer state follow a growing θ.
+
+    Parameters
+    ----------
+    vector : ndarray of shape (m,)
+    size : int
+        ≥ m.
+    value : float
+        What the new entries hold.
+
+    Returns
+    -------
+    ndarray of shape (size,)
+
+    Examples
+    --------
+    >>> pad(np.array([1.0, 2.0]), 3)
+    array([1., 2., 0.])
+    """
+    if len(vector) == size:
+        return vector
+    return np.concatenate([vector, np.full(size - len(vector), value, vector.dtype)])
+
+
+def _separate_layers(layers):
+    """Return the layers as a list of distinct Layer objects."""
+    layers = list(layers)
+    for k, layer in enumerate(layers):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"layers[{k}] must be a Layer, got {layer!r} ({type(layer).__name__})")
+    if not layers or len({id(layer) for layer in layers}) < len(layers):
+        raise ValueError("layers must be a non-empty list in which no layer stands twice")
+    return layers
+
+
+def _dtype(dtype):
+    """Return float32 or float64."""
+    try:
+        resolved = np.dtype(dtype)
+    except TypeError:
+        resolved = None
+    if resolved not in DTYPES:
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    return resolved
