@@ -213,4 +213,4 @@ def _finite_value(value, theta, anchor, importance=None):
     for name, argument in arguments.items():
         if argument is not None:
             _checks.finite(name, _checks.real_array(name, argument))
-    raise ValueError(f"theta is too far from its anchor: the penalty overflows to {value}")
+    raise FloatingPointError(f"the penalty overflows to {value}: theta is too far from its anchor")

@@ -74,32 +74,32 @@ def joint():
     return Method(memory=Everything())
 
 
-def l1(strength=0.001):
+def l1(strength=0.1):
     """L1 to zero, section 3.1: L = L₀ + λ‖θ‖₁."""
     return Method([L1(strength)])
 
 
-def l1_anchored(strength=0.001):
+def l1_anchored(strength=1.0):
     """L1 to the parameters after the last task, section 3.1: L = L₀ + λ‖θ − θ*‖₁."""
     return Method([L1(strength, anchored=True)])
 
 
-def l2(strength=0.001):
+def l2(strength=0.01):
     """L2 to zero, formula 4.1 as it is written: L = L₀ + λ/2 ‖θ‖²."""
     return Method([L2(strength)])
 
 
-def l2_anchored(strength=0.1):
+def l2_anchored(strength=0.3):
     """L2 to the parameters after the last task, formula 4.1 as its text asks: L = L₀ + λ/2 ‖θ − θ*‖²."""
     return Method([L2(strength, anchored=True)])
 
 
-def elastic_net(strength=0.001, ratio=0.5):
+def elastic_net(strength=0.1, ratio=0.5):
     """Elastic Net to zero, section 3.1: L = L₀ + λ[ρ‖θ‖₁ + (1−ρ)/2 ‖θ‖²]."""
     return Method([ElasticNet(strength, ratio)])
 
 
-def elastic_net_anchored(strength=0.001, ratio=0.5):
+def elastic_net_anchored(strength=1.0, ratio=0.5):
     """Elastic Net to the parameters after the last task: L = L₀ + λ[ρ‖θ−θ*‖₁ + (1−ρ)/2 ‖θ−θ*‖²]."""
     return Method([ElasticNet(strength, ratio, anchored=True)])
 

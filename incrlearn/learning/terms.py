@@ -274,13 +274,15 @@ class Features(Distillation):
 
         L = L₀ + λ/(2n) Σᵢ ‖fᵢ − gᵢ‖²
 
+    Where a given teacher's features have another width, fᵢ R stands for fᵢ. The matrix R is learned at the
+    beginning of every task, by least squares on the task's samples, and then held.
+
     Parameters
     ----------
     strength : float
         λ ≥ 0.
     at : int
-        Which activations a[at] are the features; −2 is what the head sees. −1, the logits, would not fit a
-        head that has grown.
+        Which activations a[at] are the features, of student and teacher alike; −2 is what the head sees.
     teacher : Network, optional
         See `Distillation`.
 
@@ -293,11 +295,20 @@ class Features(Distillation):
         super().__init__(teacher)
         self.strength = _checks.strength("strength", strength)
         self.at = at
+        self.R = None
+
+    def begin_task(self, network, data, rng):
+        """Learn R, where the student's features are not as wide as the teacher's."""
+        if self.active:
+            f, g = network.forward(data.x)[self.at], self.teacher.forward(data.x)[self.at]
+            self.R = None if f.shape == g.shape else np.linalg.lstsq(f, g, rcond=None)[0]
 
     def __call__(self, a, batch):
         """Return λ times the feature distance and its gradient at the features."""
         g = self.teacher.forward(batch.x)[self.at]
-        value, gradient = feature_distance(a[self.at], g)
+        value, gradient = feature_distance(a[self.at], g, self.R)
+        if self.R is not None:
+            gradient, _ = gradient
         return self.strength * value, {self.at: self.strength * gradient}
 
 
@@ -417,7 +428,7 @@ class L1(_Anchored, ProximalTerm):
     The document, section 3.1; Beck and Teboulle, 2009.
     """
 
-    def __init__(self, strength=0.001, anchored=False):
+    def __init__(self, strength=0.1, anchored=False):
         super().__init__(strength, anchored)
 
     def __call__(self, theta):
@@ -448,7 +459,7 @@ class ElasticNet(_Anchored, ProximalTerm):
     The document, section 3.1; Parikh and Boyd, "Proximal algorithms", 2014, section 6.5.3.
     """
 
-    def __init__(self, strength=0.001, ratio=0.5, anchored=False):
+    def __init__(self, strength=0.1, ratio=0.5, anchored=False):
         super().__init__(strength, anchored)
         self.ratio = _checks.share("ratio", ratio)
 
