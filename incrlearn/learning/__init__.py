@@ -1,6 +1,6 @@
 """How a network learns task after task: terms, memories, methods, and the one training loop."""
 
-from .learner import Learner
+from .learner import Learner, minibatches
 from .linear_regression import LinearRegression
 from .memory import ClassBalancedMemory, Everything, Memory
 from .methods import BOUNDS, METHODS, Method, method
@@ -49,4 +49,5 @@ __all__ = [
     "SquaredError",
     "Term",
     "method",
+    "minibatches",
 ]

@@ -2,10 +2,11 @@
 
     L = w L₀ + term + term + …          w = the product of what the terms leave to L₀
 
-`METHODS` is the table of all of them; `method("logits")` makes one, `method("logits", T=4)` with another
+`METHODS` is the table of all of them; `method("logits")` makes one, `method("logits(T=4)")` with another
 option, `method("replay+logits")` joins two. A recipe of one's own is `Method([term, …], memory)`.
 """
 
+import ast
 import inspect
 from dataclasses import dataclass, field
 
@@ -157,15 +158,14 @@ METHODS = {
 BOUNDS = {"none": "lower bound", "joint": "upper bound"}
 
 
-def method(name, **options):
-    """Make a method by its name, with other options than its defaults, or several joined by "+".
+def method(text):
+    """Make a method from its name, as on the command line: with options, and joined by "+".
 
     Parameters
     ----------
-    name : str
-        A key of METHODS, or several with "+" between them.
-    options
-        What the recipe takes; only for a single name.
+    text : str
+        A key of METHODS, with options in brackets where others than the defaults are wanted; or several
+        with "+" between them.
 
     Returns
     -------
@@ -180,18 +180,32 @@ def method(name, **options):
     --------
     >>> method("logits+l2_anchored")
     Method([Logits, L2], memory=None)
-    >>> method("logits", T=4.0).terms[0].T
+    >>> method("logits(T=4, alpha=0.2)").terms[0].T
     4.0
     """
-    if not isinstance(name, str):
-        raise TypeError(f"method must be a name, got {name!r} ({type(name).__name__})")
-    recipes = [_checks.choice("method", part.strip(), METHODS) for part in name.split("+")]
-    if options and len(recipes) > 1:
-        raise ValueError(f"method {name!r} joins several, options can only be given to one")
-    joined = Method()
-    for recipe in recipes:
-        known = inspect.signature(recipe).parameters
-        for option in options:
-            _checks.choice(f"option of {recipe.__name__}", option, known)
-        joined += recipe(**options)
-    return joined
+    if not isinstance(text, str):
+        raise TypeError(f"method must be a name, got {text!r} ({type(text).__name__})")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        raise ValueError(f"method must read like replay+logits(T=4), got {text!r}") from None
+    return _from_tree(tree, text)
+
+
+def _from_tree(tree, text):
+    """Make a method from the parsed text: a sum, a name, or a name with options."""
+    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
+        return _from_tree(tree.left, text) + _from_tree(tree.right, text)
+    call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
+    if not isinstance(call.func, ast.Name) or call.args or any(k.arg is None for k in call.keywords):
+        raise ValueError(f"method must read like replay+logits(T=4), got {text!r}")
+    recipe = _checks.choice("method", call.func.id, METHODS)
+    known = inspect.signature(recipe).parameters
+    options = {}
+    for keyword in call.keywords:
+        _checks.choice(f"option of {recipe.__name__}", keyword.arg, known)
+        try:
+            options[keyword.arg] = ast.literal_eval(keyword.value)
+        except ValueError:
+            raise ValueError(f"{keyword.arg} must be a number or a quoted word, got {text!r}") from None
+    return recipe(**options)

@@ -1,0 +1,7 @@
+"""`python -m incrlearn` is `incrlearn`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Datasets, scenarios and metrics: what a learner is measured on, and how."""
