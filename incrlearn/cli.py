@@ -16,6 +16,11 @@ from .learning import BOUNDS, METHODS
 from .storage import whole_file
 
 PLOT_FORMATS = (".png", ".svg", ".pdf")
+LEGEND = """\
+accuracy    of the test samples, mean over all tasks, after the last task
+forgetting  points lost since each task was known best
+backward    points gained or lost since each task had just been learned
+seconds     spent in learning"""
 
 
 class CalledWrong(Exception):
@@ -35,7 +40,9 @@ def main(arguments=None):
     int
         0, 1 (ran and failed) or 2 (was called wrong).
     """
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:  # said by the command itself, whose --help has the answer
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     name = f"incrlearn {options.command}"
     try:
         options.run(options)
@@ -95,7 +102,7 @@ def _add_compare(commands):
     for action in command._actions:
         if action.help and action.default not in (None, argparse.SUPPRESS) and action.dest != "methods":
             action.help += f" (default {_text(action.default)})"
-    command.set_defaults(run=_compare)
+    command.set_defaults(run=_compare, parser=command)
 
 
 def _widths(text):
@@ -187,7 +194,9 @@ def _print_table(settings, runs):
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=_title(settings, runs), title_justify="left", box=None, padding=(0, 2, 0, 0))
+    console = Console()
+    console.print(f"{_title(settings)}\n", highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     for header in ("method", "accuracy %", "forgetting", "backward", "seconds"):
         table.add_column(header, justify="left" if header == "method" else "right", no_wrap=True)
     for name, row in summarize(runs):
@@ -200,22 +209,15 @@ def _print_table(settings, runs):
             f"{row['seconds'][0]:.1f}",
             style="dim" if bound else None,
         )
-    console = Console()
     console.print(table)
-    console.print(
-        "\naccuracy: on the test samples of all tasks, after the last task"
-        "\nforgetting: points lost since a task was known best; backward: since it had just been learned",
-        style="dim",
-        highlight=False,
-    )
+    console.print(f"\n{LEGEND}", style="dim", highlight=False)
     if settings.seeds > 1:
-        console.print(f"± is the standard error of {settings.seeds} seeds", style="dim")
+        console.print(f"±: standard error of the mean of {settings.seeds} seeds", style="dim")
 
 
-def _title(settings, runs):
+def _title(settings):
     tasks = f"{settings.tasks} task{'s' * (settings.tasks > 1)}"
-    hidden = "-".join(map(str, settings.hidden))
-    return f"{settings.variant} {settings.data}, {settings.scenario}-incremental, {tasks}, hidden {hidden}"
+    return f"{settings.variant} {Path(settings.data).stem}, {settings.scenario}-incremental, {tasks}"
 
 
 def _points(pair, sign=""):
@@ -229,6 +231,6 @@ def _points(pair, sign=""):
 def _write_plot(path, settings, runs):
     from .benchmark.plot import plot
 
-    figure = plot(summarize(runs), runs, _title(settings, runs), settings.tasks)
+    figure = plot(summarize(runs), runs, _title(settings), settings.tasks)
     with whole_file(path) as file:
         figure.savefig(file, format=Path(path).suffix[1:].lower(), dpi=120)

@@ -63,9 +63,16 @@ def refresh(page):
     page.write_text(BLOCK.sub(replaced, text), encoding="utf-8")
 
 
+def transcript(page):
+    """Print what the examples of a page print: `python -m tests.markdown --print PAGE`."""
+    names = {}
+    for example in examples(page):
+        print(run(example, names, page))
+
+
 if __name__ == "__main__":
     import sys
     from pathlib import Path
 
-    for page in sys.argv[1:]:
-        refresh(Path(page))
+    *option, page = sys.argv[1:]
+    (transcript if option == ["--print"] else refresh)(Path(page))

@@ -1,0 +1,147 @@
+"""Projections: what a projected gradient satisfies, and that nothing nearer does."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+from scipy.optimize import minimize
+
+from incrlearn.formulas import project_agem, project_gem, project_orthogonal
+from tests.oracles import agree
+
+from .cases import PROJECTIONS, Seeded, each
+
+AGEM, GEM, OGD = PROJECTIONS
+TINY_TO_HUGE = [1e-200, 1e-20, 1.0, 1e20, 1e200]
+
+
+@each(PROJECTIONS)
+@given(st.data())
+def test_a_projection_is_the_nearest_point_that_harms_no_old_task(formula, data):
+    arguments = data.draw(formula.drawn())
+    agree(formula.call(*arguments), formula.oracle(*arguments), 1e-10, floor=1)
+
+
+@each(PROJECTIONS)
+@given(st.data())
+def test_projecting_twice_is_projecting_once(formula, data):
+    g, memory = data.draw(formula.drawn())
+    once = formula.call(g, memory)
+    agree(formula.call(once, memory), once, 1e-13, floor=1)
+
+
+@each([AGEM, GEM])
+@given(st.data())
+def test_the_projected_gradient_goes_uphill_on_no_old_task(formula, data):
+    g, R = data.draw(formula.drawn())
+    assert (R @ formula.call(g, R)).min() >= -1e-12
+
+
+@each([AGEM, GEM])
+@given(st.data())
+def test_a_gradient_that_violates_nothing_is_returned_unchanged(formula, data):
+    g, R = data.draw(formula.drawn())
+    harmless = R * np.where(R @ g < 0, -1.0, 1.0)[..., None]
+    agree(formula.call(g, harmless), g, 1e-13, floor=1)
+
+
+@given(GEM.drawn())
+def test_gem_satisfies_the_optimality_conditions(drawn):
+    """Karush, Kuhn and Tucker: the correction is made of rows that bind, and orthogonal to the result."""
+    g, R = drawn
+    projected = project_gem(g, R)
+    correction = projected - g
+    agree(correction @ projected, 0, 1e-12, floor=1)
+    active = R[R @ projected < 1e-9]
+    left = correction - active.T @ np.linalg.lstsq(active.T, correction, rcond=1e-10)[0]
+    agree(left, np.zeros(len(g)), 1e-12, floor=1)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_gem_agrees_with_a_general_solver(seed):
+    rng = np.random.default_rng(seed)
+    g, R = rng.normal(size=8), rng.normal(size=(5, 8))
+    solved = minimize(
+        lambda x: 0.5 * np.square(x - g).sum(),
+        g,
+        jac=lambda x: x - g,
+        method="SLSQP",
+        constraints={"type": "ineq", "fun": lambda x: R @ x, "jac": lambda x: R},
+        options={"ftol": 1e-15, "maxiter": 1000},
+    )
+    agree(project_gem(g, R), solved.x, 1e-6)
+
+
+@given(AGEM.drawn())
+def test_gem_with_one_old_task_is_agem(drawn):
+    g, r = drawn
+    agree(project_gem(g, [r]), project_agem(g, r), 1e-12, floor=1)
+
+
+@given(GEM.drawn(), st.data())
+def test_duplicate_scaled_and_zero_rows_change_nothing_in_gem(drawn, data):
+    g, R = drawn
+    more = np.concatenate([R, R, 3 * R, np.zeros((2, len(g)))])
+    order = data.draw(st.permutations(range(len(more))))
+    agree(project_gem(g, more[order]), project_gem(g, R), 1e-10, floor=1)
+
+
+@pytest.mark.parametrize("formula", [AGEM, GEM], ids=["A-GEM", "GEM"])
+@pytest.mark.parametrize("memory_size", TINY_TO_HUGE)
+@pytest.mark.parametrize("size", TINY_TO_HUGE)
+def test_only_the_direction_of_a_memory_counts_however_tiny_or_huge(formula, size, memory_size):
+    for seed in range(5):
+        g, R = formula.arguments(Seeded(seed))
+        agree(formula.call(size * g, memory_size * R) / size, formula.call(g, R), 1e-12)
+
+
+@pytest.mark.parametrize("formula", [AGEM, GEM], ids=["A-GEM", "GEM"])
+@pytest.mark.parametrize("memory_size", TINY_TO_HUGE)
+def test_a_memory_in_float64_counts_for_a_gradient_in_float32(formula, memory_size):
+    for seed in range(5):
+        g, R = formula.arguments(Seeded(seed))
+        agree(formula.call(g.astype(np.float32), memory_size * R), formula.call(g, R), 1e-5)
+
+
+@pytest.mark.parametrize("size", TINY_TO_HUGE)
+def test_ogd_is_linear_however_tiny_or_huge_the_gradient(size):
+    g, basis = OGD.arguments(Seeded(0))
+    agree(project_orthogonal(size * g, basis) / size, project_orthogonal(g, basis), 1e-12)
+
+
+@each([AGEM, GEM])
+def test_a_memory_without_gradient_asks_for_nothing(formula):
+    g, R = formula.arguments(Seeded(0))
+    assert formula.call(g, 0 * R).tolist() == g.tolist()
+
+
+@given(OGD.drawn())
+def test_the_result_of_ogd_is_orthogonal_to_every_old_direction(drawn):
+    g, basis = drawn
+    agree(basis @ project_orthogonal(g, basis), np.zeros(len(basis)), 1e-14, floor=len(g))
+
+
+def test_nothing_is_left_when_the_basis_spans_everything():
+    agree(project_orthogonal([3.0, -4.0], np.eye(2)), [0, 0], 0)
+
+
+@pytest.mark.parametrize("length", [0, 1e-200, 0.9, 1.1, 10])
+def test_a_basis_whose_rows_have_not_unit_length_is_refused_by_name(length):
+    with pytest.raises(ValueError, match="rows of basis must have length 1"):
+        project_orthogonal([1.0, 1.0], [[length, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("project", "memory", "name"),
+    [
+        (project_agem, [1.0, 2.0, 3.0], "r"),
+        (project_agem, [[1.0, 2.0]], "r"),
+        (project_gem, [[1.0, 2.0, 3.0]], "R"),
+        (project_gem, [1.0, 2.0], "R"),
+        (project_orthogonal, [[1.0, 0.0, 0.0]], "basis"),
+        (project_orthogonal, [1.0, 0.0], "basis"),
+    ],
+)
+def test_a_memory_that_does_not_fit_the_gradient_is_refused_by_name(project, memory, name):
+    with pytest.raises(ValueError, match=rf"\b{name}\b"):
+        project([1.0, 2.0], memory)

@@ -1,0 +1,132 @@
+"""Memories: what is kept, how fairly, and how it comes back."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from incrlearn.learning import ClassBalancedMemory, Everything, Samples
+
+from .helpers import rng, state
+
+STREAMS = st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=20), min_size=1, max_size=5)
+
+
+def samples(y, first=0, task=-1):
+    """Return samples of these outputs, every one with a number of its own for its only feature."""
+    numbers = np.arange(first, first + len(y), dtype=float)
+    return Samples(numbers[:, None], np.asarray(y), np.full(len(y), task))
+
+
+def filled(memory, stream, random):
+    """Let the memory take in one task after another; return all samples that it ever saw."""
+    seen = None
+    for task, y in enumerate(stream):
+        new = samples(y, 0 if seen is None else len(seen), task)
+        memory.end_task(new, random)
+        seen = new if seen is None else seen + new
+    return seen
+
+
+@given(STREAMS, st.integers(1, 6), st.integers(0, 9))
+def test_of_every_class_as_many_samples_are_kept_as_there_were_but_at_most_per_class(stream, per_class, seed):
+    memory = ClassBalancedMemory(per_class)
+    seen = filled(memory, stream, rng(seed))
+    kept, numbers = memory.samples, memory.samples.x[:, 0].astype(int)
+    for output in range(5):
+        assert (kept.y == output).sum() == min((seen.y == output).sum(), per_class)
+    assert len(set(numbers)) == len(memory) == len(kept)
+    assert (kept.y == seen.y[numbers]).all()
+    assert (kept.task == seen.task[numbers]).all()
+
+
+def test_what_is_kept_is_uniform_over_all_that_was_ever_seen():
+    """50 samples of a class, in four tasks of unequal size, of which 10 are kept: each 1 time in 5."""
+    stream, runs, random = [[0] * 2, [0] * 30, [0] * 3, [0] * 15], 2000, rng()
+    counts, together = np.zeros(50), 0
+    for _ in range(runs):
+        memory = ClassBalancedMemory(10)
+        filled(memory, stream, random)
+        kept = memory.samples.x[:, 0].astype(int)
+        counts[kept] += 1
+        together += {0, 40} <= set(kept)
+    # binomial with p = 1/5: no count further off than 4 standard deviations
+    assert np.abs(counts - runs / 5).max() < 4 * np.sqrt(runs * 0.2 * 0.8)
+    # and pairs as when 10 are drawn from 50 at once, p = 10·9/(50·49): the first and a late one
+    p = 10 * 9 / (50 * 49)
+    assert abs(together - runs * p) < 4 * np.sqrt(runs * p * (1 - p))
+
+
+@given(st.integers(1, 20), st.integers(1, 30))
+def test_a_draw_holds_no_sample_twice_and_all_where_there_are_fewer(kept, n):
+    memory = ClassBalancedMemory(kept)
+    filled(memory, [[0] * kept], rng())
+    drawn = memory.draw(n, rng())
+    assert len(drawn) == len(set(drawn.x[:, 0])) == min(n, kept)
+
+
+def test_a_draw_is_uniform_over_the_memory():
+    memory, random = ClassBalancedMemory(12), rng()
+    filled(memory, [[0] * 12], random)
+    counts = np.zeros(12)
+    for _ in range(1000):
+        counts[memory.draw(3, random).x[:, 0].astype(int)] += 1
+    assert np.abs(counts - 250).max() < 4 * np.sqrt(1000 * 0.25 * 0.75)
+
+
+@pytest.mark.parametrize("kind", [ClassBalancedMemory, Everything])
+def test_an_empty_memory_replays_nothing_and_draws_no_random_number(kind):
+    random = rng()
+    before = state(random)
+    assert kind().draw(4, random) is None
+    assert len(kind()) == 0
+    assert state(random) == before
+
+
+def test_drawing_does_not_change_the_memory():
+    memory = ClassBalancedMemory(5)
+    filled(memory, [[0, 1] * 9], rng())
+    before = state(memory)
+    memory.draw(4, rng())
+    assert state(memory) == before
+
+
+def test_a_memory_is_determined_by_its_generator():
+    memories = [ClassBalancedMemory(3) for _ in range(3)]
+    for memory, seed in zip(memories, (1, 1, 2), strict=True):
+        filled(memory, [[0, 1] * 9, [1, 2] * 9], rng(seed))
+    same, again, other = memories
+    assert state(same) == state(again) != state(other)
+    assert state(same.draw(4, rng(5))) == state(again.draw(4, rng(5))) != state(same.draw(4, rng(6)))
+
+
+@given(STREAMS)
+def test_what_a_memory_holds_is_replaced_and_never_changed_in_place(stream):
+    memory, random = ClassBalancedMemory(2), rng()
+    for task, y in enumerate(stream):
+        held = dict(vars(memory))
+        before = state(held)
+        memory.end_task(samples(y, task=task), random)
+        assert state(held) == before
+
+
+def test_a_small_memory_leaves_the_training_set_alone():
+    memory, new = ClassBalancedMemory(2), samples([0, 1])
+    filled(memory, [[0, 1]], rng())
+    assert memory.training_set(new) is new
+
+
+def test_everything_adds_all_so_far_to_the_training_set_and_replays_nothing():
+    memory = Everything()
+    seen = filled(memory, [[0, 0, 1], [2], [1, 1]], rng())
+    new = samples([3, 3], 6, 9)
+    assert state(memory.samples) == state(seen)
+    assert state(memory.training_set(new)) == state(seen + new)
+    assert memory.draw(2, rng()) is None
+    assert len(memory) == 6
+
+
+@pytest.mark.parametrize("bad", [0, -1, 1.5, "3", None, True])
+def test_a_bad_size_is_refused_by_name(bad):
+    with pytest.raises((ValueError, TypeError), match="per_class"):
+        ClassBalancedMemory(bad)

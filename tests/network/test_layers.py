@@ -1,0 +1,263 @@
+"""Layers: values, derivatives, how their parameters begin."""
+
+import re
+
+import autograd
+import numpy as np
+import pytest
+from scipy import stats
+
+from incrlearn.network import ACTIVATIONS, Layer, Linear, Network, ReLU, Sigmoid, Tanh
+from incrlearn.network.initializations import INITIALIZATIONS
+from tests.oracles import agree, central_difference
+
+from .cases import FUNCTIONS, LAYERS, each_layer, same_bits
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def layers_of_the_package(above=Layer):
+    below = [layer for layer in above.__subclasses__() if layer.__module__.startswith("incrlearn.")]
+    return {*below, *(deeper for layer in below for deeper in layers_of_the_package(layer))}
+
+
+def bound(name, dtype=np.float64, n=6):
+    """Return a layer with random parameters θ, and random x and δ, no x near a kink."""
+    rng = np.random.default_rng(0)
+    layer = LAYERS[name]()
+    theta = rng.normal(size=layer.n_parameters).astype(dtype)
+    layer.bind(theta)
+    width = layer.inputs or 4
+    x = (rng.uniform(0.1, 2, (n, width)) * rng.choice([-1, 1], (n, width))).astype(dtype)
+    delta = rng.normal(size=(n, layer.connect(width))).astype(dtype)
+    return layer, theta, x, delta
+
+
+def gradient_of(layer, theta, x, delta):
+    """Return ∂L/∂θ: written over NaN, so that nothing is left out and nothing added to."""
+    out = np.full_like(theta, np.nan)
+    layer.gradient(x, delta, out)
+    return out
+
+
+def test_every_layer_of_the_package_is_tested():
+    tested = {type(make()) for make in LAYERS.values()}
+    assert layers_of_the_package() == tested == set(FUNCTIONS)
+    assert {Linear, *ACTIVATIONS.values()} == tested
+
+
+@each_layer
+def test_forward_agrees_with_the_equation(name):
+    layer, theta, x, _ = bound(name)
+    agree(layer.forward(x), FUNCTIONS[type(layer)](layer, theta, x), 1e-14)
+
+
+@each_layer
+def test_backward_agrees_with_autograd_and_with_central_differences(name):
+    layer, theta, x, delta = bound(name)
+    actual = layer.backward(x, layer.forward(x), delta)
+    function = FUNCTIONS[type(layer)]
+    agree(actual, autograd.grad(lambda x: (function(layer, theta, x) * delta).sum())(x), 1e-10)
+    agree(actual, central_difference(lambda x: (layer.forward(x) * delta).sum(), x), 1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name, make in LAYERS.items() if make().n_parameters])
+def test_gradient_agrees_with_autograd_and_with_central_differences(name):
+    layer, theta, x, delta = bound(name)
+    actual = gradient_of(layer, theta, x, delta)
+    function = FUNCTIONS[type(layer)]
+    agree(actual, autograd.grad(lambda theta: (function(layer, theta, x) * delta).sum())(theta), 1e-10)
+
+    def objective(values):
+        layer.bind(values)
+        return (layer.forward(x) * delta).sum()
+
+    agree(actual, central_difference(objective, theta), 1e-9)
+
+
+@each_layer
+@DTYPES
+def test_a_layer_keeps_nothing_and_modifies_nothing(name, dtype):
+    layer, theta, x, delta = bound(name, dtype)
+    before = dict(vars(layer))
+    y = layer.forward(x)
+    for array in (theta, x, y, delta):
+        array.flags.writeable = False
+    results = [layer.forward(x), layer.backward(x, y, delta), gradient_of(layer, theta, x, delta)]
+    assert vars(layer).keys() == before.keys()
+    assert all(vars(layer)[key] is value for key, value in before.items())
+    for result in results:
+        assert result.dtype == dtype
+        assert not any(np.shares_memory(result, array) for array in (theta, x, y, delta))
+
+
+@each_layer
+def test_rows_are_independent_and_their_gradients_add_up(name):
+    layer, theta, x, delta = bound(name)
+    y = layer.forward(x)
+    rows = [slice(i, i + 1) for i in range(len(x))]
+    agree(y, np.concatenate([layer.forward(x[i]) for i in rows]), 1e-14)
+    singles = [layer.backward(x[i], y[i], delta[i]) for i in rows]
+    agree(layer.backward(x, y, delta), np.concatenate(singles), 1e-14)
+    if layer.n_parameters:
+        singles = [gradient_of(layer, theta, x[i], delta[i]) for i in rows]
+        agree(gradient_of(layer, theta, x, delta), sum(singles), 1e-14)
+
+
+def test_a_linear_layer_worked_by_hand():
+    layer = Linear(2, 2)
+    layer.bind(np.array([1.0, 2.0, 0.5, 3.0, 4.0, -1.0]))
+    x, delta = np.array([[1.0, -1.0]]), np.array([[2.0, 1.0]])
+    y = layer.forward(x)
+    agree(y, [[-0.5, -2.0]], 0)
+    agree(layer.backward(x, y, delta), [[5.0, 8.0]], 0)
+    agree(gradient_of(layer, np.zeros(6), x, delta), [2.0, -2.0, 2.0, 1.0, -1.0, 1.0], 0)
+
+
+@DTYPES
+@pytest.mark.parametrize(
+    ("layer", "limits"), [(ReLU, [0, 1e4]), (Tanh, [-1, 1]), (Sigmoid, [0, 1])], ids=lambda part: str(part)
+)
+def test_extreme_inputs_give_exact_limits_and_no_warning(layer, limits, dtype):
+    x = np.array([[-1e4, 1e4]], dtype)
+    y = layer().forward(x)
+    agree(y, [limits], 0)
+    agree(layer().backward(x, y, np.ones_like(x)), [[0, 1 if layer is ReLU else 0]], 0)
+
+
+def test_the_derivative_of_relu_at_its_kink_is_zero():
+    x = np.array([[-0.0, 0.0]])
+    agree(ReLU().backward(x, ReLU().forward(x), np.ones_like(x)), [[0, 0]], 0)
+
+
+def test_a_layer_must_say_what_it_computes_but_need_not_have_parameters():
+    layer, x = Layer(), np.ones((1, 2))
+    assert (layer.n_parameters, layer.inputs, layer.connect(7)) == (0, None, 7)
+    for call in (layer.forward, lambda x: layer.backward(x, x, x)):
+        with pytest.raises(NotImplementedError):
+            call(x)
+
+
+@each_layer
+def test_a_layer_is_shown_as_it_is_written(name):
+    layer = LAYERS[name]()
+    assert repr(eval(repr(layer))) == repr(layer)
+    assert ("bias" in repr(layer)) == (getattr(layer, "bias", True) is False)
+
+
+# How parameters begin
+
+UNITS, WIDE = 4000, 6
+
+
+def he(inputs, outputs):
+    return stats.norm(0, (2 / inputs) ** 0.5), None
+
+
+def glorot(inputs, outputs):
+    bound = (6 / (inputs + outputs)) ** 0.5
+    return stats.uniform(-bound, 2 * bound), None
+
+
+def pytorch(inputs, outputs):
+    bound = 1 / inputs**0.5
+    return (stats.uniform(-bound, 2 * bound),) * 2
+
+
+def zeros(inputs, outputs):
+    return None, None
+
+
+# The distributions of weights and of biases; None where all are zero
+DISTRIBUTIONS = {"he": he, "glorot": glorot, "pytorch": pytorch, "zeros": zeros}
+
+each_initialization = pytest.mark.parametrize("initialization", DISTRIBUTIONS)
+
+
+def follows(values, distribution):
+    """Assert that values look as if drawn from the distribution, or are all zero."""
+    if distribution is None:
+        assert not values.any()
+        return
+    assert stats.kstest(values.ravel(), distribution.cdf).pvalue > 0.01
+    low, high = distribution.support()
+    assert low <= values.min()
+    assert values.max() <= high
+    spread = values.std() / distribution.std()
+    assert spread == pytest.approx(1, abs=0.02)
+
+
+def single(initialization, units=UNITS, dtype="float64", seed=0, **options):
+    layer = Linear(WIDE, units, initialization=initialization, **options)
+    return Network([layer], np.random.default_rng(seed), dtype)
+
+
+def test_every_initialization_is_tested():
+    assert DISTRIBUTIONS.keys() == INITIALIZATIONS.keys()
+
+
+@each_initialization
+@pytest.mark.parametrize("bias", [True, False])
+def test_parameters_begin_as_the_name_of_the_initialization_says(initialization, bias):
+    head = single(initialization, bias=bias).layers[0]
+    weights, biases = DISTRIBUTIONS[initialization](WIDE, UNITS)
+    follows(head.W, weights)
+    if bias:
+        follows(head.b, biases)
+
+
+@each_initialization
+def test_units_of_a_new_class_begin_as_all_units_began(initialization):
+    network = single(initialization, units=UNITS - 3000)
+    network.grow(3000, np.random.default_rng(5))
+    weights, biases = DISTRIBUTIONS[initialization](WIDE, UNITS)
+    follows(network.layers[0].W[-3000:], weights)
+    follows(network.layers[0].b[-3000:], biases)
+
+
+@each_initialization
+def test_a_head_without_units_grows_into_the_head_it_might_have_begun_as(initialization):
+    network = single(initialization, units=0, seed=8)
+    network.grow(4, np.random.default_rng(9))
+    assert same_bits(network.theta, single(initialization, units=4, seed=9).theta)
+
+
+@each_initialization
+def test_the_same_seed_gives_the_same_bits(initialization):
+    theta = single(initialization).theta
+    assert same_bits(single(initialization).theta, theta)
+    assert (single(initialization, seed=1).theta != theta).any() == (initialization != "zeros")
+
+
+@each_initialization
+def test_a_float32_network_begins_as_the_float64_network_rounded(initialization):
+    theta = single(initialization, dtype="float32").theta
+    assert same_bits(theta, single(initialization).theta.astype(np.float32))
+
+
+def test_pytorch_is_what_a_layer_begins_with_unless_told():
+    default = Network([Linear(WIDE, UNITS)], np.random.default_rng(0), "float64").theta
+    assert same_bits(default, single("pytorch").theta)
+
+
+BAD_COUNTS = [-1, 2.0, "2", None, True, np.True_, np.nan, [2], 2j]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("inputs", value) for value in [0, *BAD_COUNTS]),
+        *(("outputs", value) for value in BAD_COUNTS),
+        *(("initialization", value) for value in ["He", "", None, 1, INITIALIZATIONS["he"], ["he"]]),
+    ],
+    ids=lambda part: repr(part)[:20],
+)
+def test_a_bad_argument_of_a_linear_layer_is_refused_by_name(name, value):
+    with pytest.raises((ValueError, TypeError), match=rf"^{name} must be .*{re.escape(repr(value))}"):
+        Linear(**{"inputs": 2, "outputs": 3, name: value})
+
+
+def test_widths_may_be_integers_of_any_kind():
+    layer = Linear(np.int64(2), np.uint8(3))
+    assert repr(layer) == "Linear(2, 3)"
+    assert layer.n_parameters == 9
