@@ -373,13 +373,9 @@ class Learner:
 
     def _features(self, x):
         x = _checks.rows("x", x)
-        wanted = self.network.inputs
-        if wanted is not None and x.shape[1] != wanted:
-            raise ValueError(f"x has {x.shape[1]} features, but the network was built for {wanted}")
-        if x.dtype == self.network.dtype:
-            return x
         with np.errstate(over="ignore"):  # what does not fit into float32 is infinite, and refused as such
-            return _checks.finite("x", x.astype(self.network.dtype))
+            converted = self.network.as_input(x)
+        return x if converted is x else _checks.finite("x", converted)
 
 
 def minibatches(n, batch_size, epochs, steps, rng):

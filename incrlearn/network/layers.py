@@ -98,6 +98,10 @@ class Linear(Layer):
         """One row a unit: its weights, and its bias."""
         return self.outputs * (self.inputs + self.bias)
 
+    def __getstate__(self):
+        """Leave the views out of copies and pickles: the network binds new ones."""
+        return {**vars(self), "W": None, "b": None}
+
     def connect(self, width):
         """Return `outputs`; the layer before must have `inputs` of them."""
         if width is not None and width != self.inputs:

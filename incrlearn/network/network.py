@@ -134,6 +134,29 @@ class Network:
             width = layer.connect(width)
         return width
 
+    def as_input(self, x):
+        """Return x as the network takes it, its shape checked.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, inputs)
+
+        Returns
+        -------
+        ndarray of shape (n, inputs), in the network's dtype
+
+        Raises
+        ------
+        ValueError
+            If x does not have that shape.
+        """
+        x = np.asarray(x, self.dtype)
+        if x.ndim != 2:
+            raise ValueError(f"x must have shape (n_samples, n_features), got shape {x.shape}")
+        if self.inputs is not None and x.shape[1] != self.inputs:
+            raise ValueError(f"x has {x.shape[1]} features, but the network was built for {self.inputs}")
+        return x
+
     def forward(self, x):
         """Return all activations: a[0] = x, …, a[-1] = the logits.
 
@@ -144,8 +167,13 @@ class Network:
         Returns
         -------
         list of ndarray, one more than there are layers
+
+        Raises
+        ------
+        ValueError
+            If x does not have that shape.
         """
-        a = [np.asarray(x, self.dtype)]
+        a = [self.as_input(x)]
         for layer in self.layers:
             a.append(layer.forward(a[-1]))
         return a
@@ -160,8 +188,13 @@ class Network:
         Returns
         -------
         ndarray of shape (n, outputs)
+
+        Raises
+        ------
+        ValueError
+            If x does not have that shape.
         """
-        x = np.asarray(x, self.dtype)
+        x = self.as_input(x)
         for layer in self.layers:
             x = layer.forward(x)
         return x
@@ -242,8 +275,22 @@ class Network:
         """Return a network of its own with the same parameters: the teacher of the next task."""
         return copy.deepcopy(self)
 
+    __copy__ = copy  # a shallow copy would share its layers with the original
+
     def become(self, other):
-        """Take over the layers and parameters of another network, which is not to be used any more."""
+        """Take over the layers and parameters of another network, which is not to be used any more.
+
+        Parameters
+        ----------
+        other : Network
+
+        Raises
+        ------
+        TypeError
+            If it is not a Network.
+        """
+        if not isinstance(other, Network):
+            raise TypeError(f"other must be a Network, got {other!r} ({type(other).__name__})")
         self.__setstate__(vars(other))
 
     def grow(self, units, rng):
@@ -292,6 +339,8 @@ class Network:
             raise ValueError(f"a must hold {len(self.layers) + 1} activations, got {len(a)}")
         entering = {}
         for k, gradient in gradients.items():
+            if not isinstance(k, int | np.integer):
+                raise TypeError(f"gradients must have whole numbers as keys, got {k!r}")
             if not -len(a) <= k < len(a):
                 raise ValueError(f"gradients has index {k}, but there are {len(a)} activations")
             gradient = np.asarray(gradient, self.dtype)
@@ -327,22 +376,26 @@ def pad(vector, size, value=0):
 
 
 def _separate_layers(layers):
-    """Return the layers as a list of distinct Layer objects."""
-    layers = list(layers)
+    """Return copies of the layers, which must be distinct Layer objects."""
+    try:
+        layers = list(layers)
+    except TypeError:
+        raise TypeError(f"layers must be a list of Layer, got {layers!r}") from None
     for k, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             raise TypeError(f"layers[{k}] must be a Layer, got {layer!r} ({type(layer).__name__})")
     if not layers or len({id(layer) for layer in layers}) < len(layers):
         raise ValueError("layers must be a non-empty list in which no layer stands twice")
-    return layers
+    return [copy.copy(layer) for layer in layers]  # a layer may serve as the model of several networks
 
 
 def _dtype(dtype):
     """Return float32 or float64."""
     try:
-        resolved = np.dtype(dtype)
+        resolved = None if dtype is None else np.dtype(dtype)
     except TypeError:
         resolved = None
-    if resolved not in DTYPES:
+    # not `resolved in DTYPES`: to NumPy, None equals float64
+    if resolved is None or resolved not in DTYPES:
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
     return resolved

@@ -1,7 +1,7 @@
 """Optimizers: how θ moves, given the gradient. Each is its paper's update, in place on one vector.
 
 An optimizer's state has the layout of θ. When θ has grown, the state is padded with zeros at the next step:
-a new parameter begins as every parameter began.
+a new parameter moves as if it had been there all along, and its gradient had been zero.
 """
 
 import math
@@ -52,6 +52,7 @@ class SGD:
 
     def step(self, theta, gradient):
         """Move θ, in place, by one step against the gradient."""
+        _checks.same_shape("gradient", gradient, "theta", theta)
         if not self.momentum:
             theta -= self.learning_rate * gradient
             return
@@ -75,7 +76,7 @@ class Adam:
     beta1, beta2 : float
         β₁ and β₂ in [0, 1).
     epsilon : float
-        ε > 0.
+        ε ≥ 1e-30, so that it is more than zero in float32 too.
 
     Raises
     ------
@@ -98,7 +99,7 @@ class Adam:
         self.learning_rate = _checks.positive("learning_rate", learning_rate)
         self.beta1 = _checks.number("beta1", beta1, "a number in [0, 1)", low=0, high=1 - 1e-12)
         self.beta2 = _checks.number("beta2", beta2, "a number in [0, 1)", low=0, high=1 - 1e-12)
-        self.epsilon = _checks.positive("epsilon", epsilon)
+        self.epsilon = _checks.number("epsilon", epsilon, "a finite number ≥ 1e-30", low=1e-30)
         self.m = self.v = None
         self.t = 0
 
@@ -107,6 +108,7 @@ class Adam:
 
     def step(self, theta, gradient):
         """Move θ, in place, by one step of Adam."""
+        _checks.same_shape("gradient", gradient, "theta", theta)
         self.m, self.v = _like(theta, self.m), _like(theta, self.v)
         self.t += 1
         m, v, beta1, beta2 = self.m, self.v, self.beta1, self.beta2
@@ -121,9 +123,10 @@ class Adam:
         scale += self.epsilon
         theta -= self.learning_rate / c1 * (m / scale)
         if self.t % 64 == 0:
-            # A parameter whose gradient has become exactly zero has m halve again and again, into the
-            # subnormal numbers, where arithmetic is many times slower and from where it never leaves.
+            # Where a gradient has become exactly zero m and v shrink for ever, into the subnormal numbers,
+            # where arithmetic is many times slower and from where they never leave.
             m[np.abs(m) < 1e-30] = 0
+            v[v < 1e-36] = 0
 
 
 def soft_threshold(theta, threshold, anchor=None):
@@ -159,9 +162,11 @@ def soft_threshold(theta, threshold, anchor=None):
     array([2., 0., 0.])
     """
     threshold = _checks.number("threshold", threshold, "a finite number ≥ 0", low=0)
+    threshold = min(threshold, float(np.finfo(theta.dtype).max))
     if anchor is None:
         theta -= np.clip(theta, -threshold, threshold)
         return
+    anchor = np.asarray(anchor, theta.dtype)
     _checks.same_shape("anchor", anchor, "theta", theta)
     d = theta - anchor
     theta[:] = np.where(np.abs(d) <= threshold, anchor, theta - threshold * np.sign(d))

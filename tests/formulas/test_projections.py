@@ -27,14 +27,14 @@ def test_a_projection_is_the_nearest_point_that_harms_no_old_task(formula, data)
 def test_projecting_twice_is_projecting_once(formula, data):
     g, memory = data.draw(formula.drawn())
     once = formula.call(g, memory)
-    agree(formula.call(once, memory), once, 1e-13, floor=1)
+    agree(formula.call(once, memory), once, 1e-10, floor=1)
 
 
 @each([AGEM, GEM])
 @given(st.data())
 def test_the_projected_gradient_goes_uphill_on_no_old_task(formula, data):
     g, R = data.draw(formula.drawn())
-    assert (R @ formula.call(g, R)).min() >= -1e-12
+    assert (R @ formula.call(g, R)).min() >= -1e-10
 
 
 @each([AGEM, GEM])
@@ -42,7 +42,7 @@ def test_the_projected_gradient_goes_uphill_on_no_old_task(formula, data):
 def test_a_gradient_that_violates_nothing_is_returned_unchanged(formula, data):
     g, R = data.draw(formula.drawn())
     harmless = R * np.where(R @ g < 0, -1.0, 1.0)[..., None]
-    agree(formula.call(g, harmless), g, 1e-13, floor=1)
+    agree(formula.call(g, harmless), g, 1e-10, floor=1)
 
 
 @given(GEM.drawn())
@@ -51,10 +51,10 @@ def test_gem_satisfies_the_optimality_conditions(drawn):
     g, R = drawn
     projected = project_gem(g, R)
     correction = projected - g
-    agree(correction @ projected, 0, 1e-12, floor=1)
+    agree(correction @ projected, 0, 1e-10, floor=1)
     active = R[R @ projected < 1e-9]
     left = correction - active.T @ np.linalg.lstsq(active.T, correction, rcond=1e-10)[0]
-    agree(left, np.zeros(len(g)), 1e-12, floor=1)
+    agree(left, np.zeros(len(g)), 1e-10, floor=1)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -86,7 +86,7 @@ def test_duplicate_scaled_and_zero_rows_change_nothing_in_gem(drawn, data):
     agree(project_gem(g, more[order]), project_gem(g, R), 1e-10, floor=1)
 
 
-@pytest.mark.parametrize("formula", [AGEM, GEM], ids=["A-GEM", "GEM"])
+@each([AGEM, GEM])
 @pytest.mark.parametrize("memory_size", TINY_TO_HUGE)
 @pytest.mark.parametrize("size", TINY_TO_HUGE)
 def test_only_the_direction_of_a_memory_counts_however_tiny_or_huge(formula, size, memory_size):
@@ -95,12 +95,20 @@ def test_only_the_direction_of_a_memory_counts_however_tiny_or_huge(formula, siz
         agree(formula.call(size * g, memory_size * R) / size, formula.call(g, R), 1e-12)
 
 
-@pytest.mark.parametrize("formula", [AGEM, GEM], ids=["A-GEM", "GEM"])
+@each([AGEM, GEM])
 @pytest.mark.parametrize("memory_size", TINY_TO_HUGE)
 def test_a_memory_in_float64_counts_for_a_gradient_in_float32(formula, memory_size):
     for seed in range(5):
         g, R = formula.arguments(Seeded(seed))
         agree(formula.call(g.astype(np.float32), memory_size * R), formula.call(g, R), 1e-5)
+
+
+@each([AGEM, GEM])
+@pytest.mark.parametrize("size", [1e-17, 1e-15, 1e-13, 1e-10])
+def test_a_violation_of_the_size_of_rounding_errors_is_no_trouble(formula, size):
+    g, r = -size * np.ones(1000), np.ones(1000)
+    memory = r if formula is AGEM else r[None]
+    agree(formula.call(g, memory) / size, 0 * g, 1e-12, floor=1)
 
 
 @pytest.mark.parametrize("size", TINY_TO_HUGE)

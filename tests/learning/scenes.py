@@ -32,7 +32,7 @@ from tests import oracles
 
 from .helpers import rng
 
-INPUTS, HIDDEN, VALUES = 3, 4, 3
+INPUTS, HIDDEN, VALUES, ROWS = 3, 4, 3, 5
 
 # ---- the learner -------------------------------------------------------------------------------------
 
@@ -120,11 +120,11 @@ def moment(scene, terms, loss, activation="tanh", seed=0, dtype="float64"):
             copy.deepcopy(learner.network),
             list(heads.values()) or [list(range(len(classes)))],
         )
-        x = random.normal(size=(6, INPUTS))
+        x = random.normal(size=(ROWS, INPUTS))
         if labels is None:
-            y, old_heads = random.normal(size=(6, VALUES)), [list(range(VALUES))]
+            y, old_heads = random.normal(size=(ROWS, VALUES)), [list(range(VALUES))]
         else:
-            y = random.permutation(np.resize(labels, 6))
+            y = random.permutation(np.resize(labels, ROWS))
             classes += sorted(set(labels) - set(classes))
         if task is not None:
             heads[task] = sorted({*heads.get(task, []), *(classes.index(label) for label in labels)})

@@ -15,7 +15,7 @@ from tests.oracles import agree
 from .helpers import rng, state
 
 SOLVERS = pytest.mark.parametrize("solver", ["gradient", "normal"])
-SEEDS = pytest.mark.parametrize("seed", range(5))
+SEEDS = pytest.mark.parametrize("seed", range(3))
 
 # the document's example, section 4.1
 X = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
@@ -87,7 +87,7 @@ DATA = {
 
 
 @SEEDS
-@pytest.mark.parametrize("strength", [1e-3, 0.1, 10])
+@pytest.mark.parametrize("strength", [1e-3, 1])
 @pytest.mark.parametrize(("options", "tolerance"), DATA.values(), ids=DATA.keys())
 def test_gradient_and_normal_equations_find_the_same_minimum(seed, strength, options, tolerance):
     x, y = data(seed, **options)
@@ -272,5 +272,5 @@ def test_a_bad_argument_is_refused_by_name(name, bad):
 
 @pytest.mark.parametrize(("theta", "anchor"), [([1.0], None), ([1.0, 2.0, 3.0], None), ([1.0, 2.0], [1.0])])
 def test_parameters_of_another_length_are_refused_by_name(theta, anchor):
-    with pytest.raises(ValueError, match="theta|anchor"):
+    with pytest.raises(ValueError, match=r"\b(theta|anchor)\b"):
         LinearRegression(intercept=False).objective(theta, X, Y, anchor)

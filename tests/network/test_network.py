@@ -111,9 +111,18 @@ def by_autograd(network, x, gradients):
         lambda a: [-2],
         lambda a: [1, -1],
         lambda a: [-1, len(a) - 1],
+        lambda a: [0],
         lambda a: [0, len(a) // 2],
     ],
-    ids=["everywhere", "inner ones", "the last but one", "two", "one twice", "the input as well"],
+    ids=[
+        "everywhere",
+        "inner ones",
+        "the last but one",
+        "two",
+        "one twice",
+        "the input",
+        "the input as well",
+    ],
 )
 def test_gradients_that_enter_anywhere_agree_with_autograd(name, indices):
     network = build(name)
@@ -645,8 +654,32 @@ def test_a_network_without_parameters_has_an_empty_theta():
 def test_layers_may_come_from_any_iterable():
     layers = [Linear(2, 3), ReLU()]
     network = Network(iter(layers), RNG(0))
-    assert network.layers == layers
+    assert repr(network.layers) == repr(layers)
     assert network.layers is not layers
+
+
+def test_layers_may_serve_as_the_model_of_several_networks():
+    layers = [Linear(2, 1)]
+    one, other = Network(layers, RNG(0)), Network(layers, RNG(1))
+    one.theta = np.zeros(3)
+    assert one.layers[0] is not other.layers[0]
+    assert (one(np.ones((1, 2))) == 0).all()
+    assert (other(np.ones((1, 2))) != 0).all()
+
+
+@pytest.mark.parametrize(
+    ("x", "message"), [(np.ones((3, 5)), "x has 5 features"), (np.ones(2), "x must have")]
+)
+def test_rows_of_another_width_are_refused_by_name(x, message):
+    network = Network([Linear(2, 1)], RNG(0))
+    for use in (network, network.forward):
+        with pytest.raises(ValueError, match=message):
+            use(x)
+
+
+def test_a_pickle_holds_the_parameters_once():
+    network = Network.mlp(100, 100, 10, rng=RNG(0))
+    assert len(pickle.dumps(network)) < 1.2 * network.theta.nbytes
 
 
 # Bad input
