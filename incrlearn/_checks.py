@@ -10,13 +10,17 @@ from numbers import Real
 import numpy as np
 
 
+def as_array(name, values):
+    """Return `values` as an array of any kind; refuse rows of unequal length."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array: {error}") from None
+
+
 def real_array(name, values):
     """Return `values` as a float32 or float64 array: float32 stays, other numbers become float64."""
-    if not isinstance(values, np.ndarray):
-        try:
-            values = np.asarray(values)
-        except ValueError as error:
-            raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    values = as_array(name, values)
     if values.dtype == np.float32 or values.dtype == np.float64:
         return values
     if values.dtype.kind not in "biuf":

@@ -296,7 +296,7 @@ def relation_distance(f, g):
     f, g = _paired_rows(f, g)
     n = len(f)
     m = max(n * (n - 1), 1)
-    _, D = _directions(f)
+    e, D = _directions(f)
     mu = D.sum() / m
     u = D / (mu or 1)
     _, E = _directions(g)
@@ -305,8 +305,8 @@ def relation_distance(f, g):
     h = _huber_slope(u - v)
     # ∂/∂D, already doubled: a distance stands for the pair (i, j) and for (j, i)
     slope = 2 / (m * (mu or 1)) * (h - (h * u).sum() / m)
-    w = np.divide(slope, D, out=np.zeros_like(D), where=D > 0)
-    gradient = w.sum(axis=1, keepdims=True) * f - w @ f
+    # (fᵢ − fⱼ)/Dᵢⱼ = −eᵢⱼ; the unit vectors themselves, because Σⱼ fᵢ − fⱼ taken apart would cancel
+    gradient = -np.einsum("ij,ijd->id", slope, e)
     return float(value), gradient
 
 

@@ -218,7 +218,7 @@ def binary_cross_entropy(z, y):
 def _probability_rows(y, z):
     """Return y as rows of probabilities in the dtype of z: class indices become one-hot rows."""
     n, k = z.shape
-    y = np.asarray(y)
+    y = _checks.as_array("y", y)
     if y.ndim == 1:
         if y.dtype.kind not in "iu":
             raise TypeError(f"y must hold integer class indices, got dtype {y.dtype}")

@@ -45,7 +45,7 @@ def project_agem(g, r):
     """
     g, r = _gradient("g", g), _gradient("r", r)
     _checks.same_shape("g", g, "r", r)
-    r = _unit_scale(r.astype(g.dtype, copy=False))
+    r = _unit_scale(r).astype(g.dtype, copy=False)
     g_r = g @ r
     return g - g_r / (r @ r) * r if g_r < 0 else g.copy()
 

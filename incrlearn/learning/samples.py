@@ -205,7 +205,7 @@ def _as_slice(columns):
 
 def _labels(name, values):
     """Return a vector of integer, string or boolean labels."""
-    values = np.asarray(values)
+    values = _checks.as_array(name, values)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
