@@ -90,9 +90,11 @@ class Moment:
 
     def objective(self, theta):
         """The learner's objective at other parameters."""
-        learner = copy.deepcopy(self.learner)
-        learner.network.theta = theta
-        return learner.objective(self.new, self.replayed)
+        own = self.theta.copy()
+        self.learner.network.theta = theta
+        result = self.learner.objective(self.new, self.replayed)
+        self.learner.network.theta = own
+        return result
 
     def smooth(self, theta):
         """The objective's value without the proximal terms, which have a step and no gradient."""
@@ -101,7 +103,10 @@ class Moment:
 
 
 def moment(scene, terms, loss, activation="tanh", seed=0, dtype="float64"):
-    """Learn all tasks of a scene, stop in the middle of the last, and move θ well away from its past."""
+    """Learn all tasks of a scene, stop in the middle of the last, and move θ well away from its past.
+
+    To somewhere of ordinary size: training may have driven units so far that 1 − tanh² is rounding only.
+    """
     random = rng(seed)
     activation, _ = ACTIVATIONS[activation]
     outputs = VALUES if scene == "values" else 0
@@ -130,7 +135,7 @@ def moment(scene, terms, loss, activation="tanh", seed=0, dtype="float64"):
             heads[task] = sorted({*heads.get(task, []), *(classes.index(label) for label in labels)})
         learner.learn(x, y, task=task)
     stopped, new, replayed = learner.halfway
-    stopped.network.theta = stopped.network.theta + random.normal(size=len(stopped.network.theta)) / 2
+    stopped.network.theta = random.normal(size=len(stopped.network.theta)) * 0.7
     competing = {-1: list(range(len(classes))), **dict(enumerate(heads.values()))}
     return Moment(
         stopped, new, replayed, terms, len(SCENES[scene]), before, learner.beginning, competing, old_heads

@@ -59,6 +59,12 @@ def test_where_tasks_are_known_a_method_keeps_the_first(method):
         assert learner.score(*points(labels, seed=9), task=task) >= 0.9
 
 
+def test_the_upper_bound_trains_on_every_sample_so_far_once_an_epoch():
+    learner = learner_of("joint", steps=None, epochs=1, batch_size=1)
+    steps = [len(learner.learn(*points(labels)).objective_values) for labels in ([0, 1], [2], [0])]
+    assert steps == [20, 30, 40]
+
+
 # ---- classes -----------------------------------------------------------------------------------------
 
 

@@ -135,7 +135,9 @@ def test_a_joined_method_learns():
 
 
 def test_every_recipe_is_made_anew():
-    assert not {id(term) for term in method("logits").terms} & {id(term) for term in method("logits").terms}
+    first, second = method("replay"), method("replay")
+    assert first.terms[0] is not second.terms[0]
+    assert first.memory is not second.memory
     assert [type(term) for term in method("l2+l2").terms] == [L2, L2]
 
 
