@@ -305,10 +305,9 @@ def _scenario(settings, dataset, seed):
 
 def _learner(settings, name, scenario, rng):
     """Return a fresh learner: in a domain scenario the outputs are known, otherwise the head grows."""
-    labels = np.unique(scenario.tasks[0].y) if scenario.kind == "domain" else ()
-    widths = scenario.tasks[0].x.shape[1], *settings.hidden, len(labels)
+    labels = np.unique(scenario.tasks[0].y) if scenario.kind == "domain" else None
     return Learner(
-        Network.mlp(*widths, rng=rng),
+        Network.mlp(scenario.tasks[0].x.shape[1], *settings.hidden, 0, rng=rng),
         name,
         rng=rng,
         optimizer=Adam(settings.learning_rate),

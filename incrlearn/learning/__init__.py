@@ -2,7 +2,7 @@
 
 from .learner import Learner, minibatches
 from .linear_regression import LinearRegression
-from .memory import ClassBalancedMemory, Everything, Memory
+from .memory import ClassBalancedMemory, Everything, Memory, ReservoirMemory
 from .methods import BOUNDS, METHODS, Method, method
 from .samples import Batch, Part, Samples
 from .terms import (
@@ -14,6 +14,7 @@ from .terms import (
     ElasticNet,
     Features,
     Logits,
+    Loss,
     ParameterTerm,
     ProximalTerm,
     Relations,
@@ -38,6 +39,7 @@ __all__ = [
     "Learner",
     "LinearRegression",
     "Logits",
+    "Loss",
     "Memory",
     "Method",
     "ParameterTerm",
@@ -45,6 +47,7 @@ __all__ = [
     "ProximalTerm",
     "Relations",
     "Replay",
+    "ReservoirMemory",
     "Samples",
     "SquaredError",
     "Term",

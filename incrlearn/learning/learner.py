@@ -18,7 +18,7 @@ from ..formulas import softmax
 from ..network import Adam, Network
 from .methods import Method
 from .methods import method as method_by_name
-from .samples import Samples
+from .samples import Samples, Values
 from .terms import BatchTerm, ParameterTerm, ProximalTerm, as_loss
 
 PREDICTION_ROWS = 4096
@@ -39,7 +39,7 @@ class Learner:
         on a copy, `learner.terms` and `learner.memory`: one recipe may serve many learners.
     rng : numpy.random.Generator
         Where every random draw comes from: batches, new units, the memory's choice.
-    loss : {"cross_entropy", "binary_cross_entropy", "squared_error"} or BatchTerm
+    loss : {"cross_entropy", "binary_cross_entropy", "squared_error"} or Loss
         L₀. With "squared_error" targets are values, otherwise labels.
     optimizer : optimizer, optional
         An object with `step(theta, gradient)` and `learning_rate`; `Adam()` when None. The learner's copy
@@ -94,7 +94,7 @@ class Learner:
         batch_size=32,
         epochs=10,
         steps=None,
-        classes=(),
+        classes=None,
     ):
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network, got {network!r} ({type(network).__name__})")
@@ -102,16 +102,17 @@ class Learner:
         self.network = network
         self.terms, self.memory = recipe.terms, recipe.memory
         self.rng = _checks.generator("rng", rng)
-        self.loss = as_loss(loss)
+        self.loss = copy.deepcopy(as_loss(loss))
         self.optimizer = Adam() if optimizer is None else copy.deepcopy(optimizer)
         if not hasattr(self.optimizer, "step") or not hasattr(self.optimizer, "learning_rate"):
             raise TypeError(f"optimizer must have step and learning_rate, got {optimizer!r}")
         self.batch_size = _checks.count("batch_size", batch_size)
         self.epochs = _checks.count("epochs", epochs)
         self.steps = None if steps is None else _checks.count("steps", steps)
-        self._targets = self.loss.targets(classes) if len(classes) else self.loss.targets()
-        if len(classes) > network.outputs:
-            network.grow(len(classes) - network.outputs, rng)
+        self._targets = self.loss.targets(classes)
+        if self.memory is not None and self.memory.of_classes and self.loss.targets is Values:
+            raise ValueError(f"{type(self.memory).__name__} keeps samples by class, but targets are values")
+        self._grow_head()
         self.n_tasks = 0
         self.objective_values = []
 
@@ -157,41 +158,51 @@ class Learner:
         _checks.hashable("task", task)
         with self._all_or_nothing():
             outputs, number = self._targets.learn(y, task)
-            missing = len(self._targets) - self.network.outputs
-            if missing > 0:
-                self.network.grow(missing, self.rng)
+            self._grow_head()
             self._learn_task(Samples(x, outputs, np.full(len(x), number)))
         self.n_tasks += 1
         return self
+
+    def _grow_head(self):
+        """Give every class an output."""
+        missing = len(self._targets) - self.network.outputs
+        if missing > 0:
+            self.network.grow(missing, self.rng)
 
     def _learn_task(self, new):
         samples = new if self.memory is None else self.memory.training_set(new)
         task = self._targets.batch(new)
         for term in self.terms:
             term.begin_task(self.network, task, self.rng)
-        self.objective_values = []
-        for rows in minibatches(len(samples), self.batch_size, self.epochs, self.steps, self.rng):
-            self.objective_values.append(self._step(samples[rows]))
-        _finite("θ", self.network.theta @ self.network.theta)
+        self._train(samples)
         for term in self.terms:
             term.end_task(self.network, task, self.rng)
         if self.memory is not None:
             self.memory.end_task(new, self.rng)
 
+    def _train(self, samples):
+        """Take all steps of a task; a number that goes bad is reported with its step."""
+        self.objective_values = []
+        batches = minibatches(len(samples), self.batch_size, self.epochs, self.steps, self.rng)
+        for step, rows in enumerate(batches, 1):
+            try:
+                self.objective_values.append(self._step(samples[rows]))
+            except FloatingPointError as error:
+                where = f"at step {step} of task {self.n_tasks + 1}"
+                raise FloatingPointError(f"{error} {where}") from None
+
     def _step(self, new):
         """Take one step on a batch of new samples, and a replayed one; return the objective's value."""
         replayed = None if self.memory is None else self.memory.draw(len(new), self.rng)
         theta = self.network.theta
-        try:
-            # not a warning somewhere: what overflows is found in the results, and reported with its step
-            with np.errstate(over="ignore", invalid="ignore"):
-                value, gradient = self.objective(new, replayed)
-                self.optimizer.step(theta, gradient)
-                for term in self._active(ProximalTerm):
-                    term.step(theta, self.optimizer.learning_rate)
-        except FloatingPointError as error:
-            step = len(self.objective_values) + 1
-            raise FloatingPointError(f"{error} at step {step} of task {self.n_tasks + 1}") from None
+        # no warning from somewhere below: what overflows is found in the results
+        with np.errstate(over="ignore", invalid="ignore"):
+            value, gradient = self.objective(new, replayed)
+            _finite("the gradient", gradient @ gradient)
+            self.optimizer.step(theta, gradient)
+            for term in self._active(ProximalTerm):
+                term.step(theta, self.optimizer.learning_rate)
+            _finite("θ", theta @ theta)
         return value
 
     def objective(self, new, replayed=None):
@@ -210,13 +221,18 @@ class Learner:
         -------
         value : float
         gradient : ndarray of shape (n_parameters,)
+
+        Raises
+        ------
+        FloatingPointError
+            If the logits or the value of a term become NaN or infinite.
         """
         terms = self._active(BatchTerm)
         new_terms = [(1.0, term) for term in terms if not term.replayed]
         replayed_terms = [(1.0, term) for term in terms if term.replayed]
         weight = math.prod(term.loss_weight for term in terms)
         value, gradient = self._through_network(new, [(weight, self.loss), *new_terms])
-        if replayed is not None:
+        if replayed is not None and replayed_terms:
             part, slope = self._through_network(replayed, replayed_terms)
             value, gradient = value + part, gradient + slope
         theta = self.network.theta
@@ -225,7 +241,6 @@ class Learner:
             value, gradient = value + _finite(term, part), gradient + slope
         for term in self._active(ProximalTerm):
             value += _finite(term, term(theta))
-        _finite("the gradient", gradient @ gradient)
         return value, gradient
 
     def _through_network(self, samples, weighted_terms):
@@ -361,12 +376,13 @@ class Learner:
         if self.classes is not None:
             return float(np.mean(prediction == y))
         y = y.reshape(prediction.shape)
-        return float(1 - np.square(y - prediction).sum() / np.square(y - y.mean(axis=0)).sum())
+        error, variation = np.square(y - prediction).sum(), np.square(y - y.mean(axis=0)).sum()
+        return float(1 - error / variation) if variation else float(not error)
 
     def _columns(self, task):
         if not self.n_tasks and not len(self._targets):
             raise ValueError("nothing has been learned yet: call learn(x, y) first")
-        if task is not None and task not in self._targets.tasks:
+        if _checks.hashable("task", task) is not None and task not in self._targets.tasks:
             known = ", ".join(repr(known) for known in self._targets.tasks) or "none"
             raise ValueError(f"task must be one that was learned ({known}), got {task!r}")
         return self._targets.columns(task)
@@ -415,7 +431,11 @@ def minibatches(n, batch_size, epochs, steps, rng):
 def _as_method(method):
     if isinstance(method, Method):
         return method
-    return method_by_name(method) if isinstance(method, str) else Method(method)
+    if isinstance(method, str):
+        return method_by_name(method)
+    if isinstance(method, list | tuple):
+        return Method(method)
+    raise TypeError(f"method must be a name, a list of terms or a Method, got {method!r}")
 
 
 def _finite(what, value):

@@ -183,20 +183,34 @@ class LinearRegression:
     def _by_gradient(self, X, y, anchor):
         from scipy.optimize import minimize
 
-        options = {"maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-15, "gtol": 1e-12}
-        result = minimize(
-            self.objective, anchor, (X, y, anchor), method="L-BFGS-B", jac=True, options=options
-        )
-        return result.x
+        # in units of y and of the columns, so that where L-BFGS stops does not depend on them
+        unit = np.sqrt(np.square(y).mean()) or 1.0
+        scale = unit / self._size(X)
+
+        def scaled(z):
+            value, gradient = self.objective(scale * z, X, y, anchor)
+            return value / unit**2, scale * gradient / unit**2
+
+        options = {"maxiter": 10_000, "maxfun": 100_000, "ftol": 1e-16, "gtol": 1e-13}
+        result = minimize(scaled, anchor / scale, method="L-BFGS-B", jac=True, options=options)
+        return scale * result.x
 
     def _by_normal_equations(self, X, y, anchor):
-        n = len(X)
-        omega = self._omega(X)
-        Phi = np.column_stack([X, np.ones(n)]) if self.intercept else X
+        n, omega, size = len(X), self._omega(X), self._size(X)
+        Phi = self._with_ones(X)
         A = Phi.T @ Phi / n + self.strength * np.diag(omega)
         b = Phi.T @ y / n + self.strength * omega * anchor
-        # least squares: the solution of smallest norm where λ = 0 and columns depend on one another
-        return np.linalg.lstsq(A, b, rcond=None)[0]
+        # A is brought to a diagonal of ones before it is solved. Least squares: where λ = 0 and columns
+        # depend on one another, one solution of many
+        return np.linalg.lstsq(A / np.outer(size, size), b / size, rcond=None)[0] / size
+
+    def _with_ones(self, X):
+        return np.column_stack([X, np.ones(len(X))]) if self.intercept else X
+
+    def _size(self, X):
+        """Return √ of the diagonal of XᵀX/n + λΩ: how much each entry of θ weighs in L."""
+        size = np.sqrt(np.square(self._with_ones(X)).mean(axis=0) + self.strength * self._omega(X))
+        return np.where(size > 0, size, 1)
 
     def _model(self, d, theta):
         """Return the model as a network of one layer with one unit."""

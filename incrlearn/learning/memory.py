@@ -12,6 +12,9 @@ from .. import _checks
 class Memory:
     """What all memories share. A memory is empty until the first task has ended."""
 
+    #: whether it can hold only samples that have a class
+    of_classes = False
+
     def __init__(self):
         self.samples = None
 
@@ -33,11 +36,46 @@ class Memory:
         raise NotImplementedError
 
 
-class ClassBalancedMemory(Memory):
-    """At most `per_class` samples of every class, chosen uniformly from all that were ever seen of it.
+class ReservoirMemory(Memory):
+    """At most `size` samples, chosen uniformly from all that were ever seen.
 
-    Every sample is given a random number once, and of each class those with the smallest are kept: the same
-    as drawing from all samples of the class at the end, without having kept them (reservoir sampling).
+    Every sample is given a random number once, and those with the smallest are kept: the same as drawing
+    from all samples at the end, without having kept them.
+
+    Parameters
+    ----------
+    size : int
+        How many samples to keep, ≥ 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If size is not a whole number ≥ 1.
+
+    References
+    ----------
+    Vitter, "Random sampling with a reservoir", ACM Transactions on Mathematical Software 11, 1985.
+    """
+
+    def __init__(self, size=200):
+        super().__init__()
+        self.size = _checks.count("size", size)
+        self.keys = np.empty(0)
+
+    def end_task(self, new, rng):
+        """Take in a task: keep the samples with the smallest keys."""
+        keys = np.concatenate([self.keys, rng.random(len(new))])
+        samples = new if self.samples is None else self.samples + new
+        kept = np.sort(self.smallest(keys, samples))
+        self.samples, self.keys = samples[kept], keys[kept]
+
+    def smallest(self, keys, samples):
+        """Return which samples to keep."""
+        return np.argsort(keys)[: self.size]
+
+
+class ClassBalancedMemory(ReservoirMemory):
+    """At most `per_class` samples of every class, chosen uniformly from all that were ever seen of it.
 
     Parameters
     ----------
@@ -51,23 +89,20 @@ class ClassBalancedMemory(Memory):
 
     References
     ----------
-    Vitter, "Random sampling with a reservoir", 1985 (algorithm R, here with random keys); Chaudhry et al.,
-    "On tiny episodic memories in continual learning", 2019 (ring buffer: a share for every class).
+    Chaudhry et al., "On tiny episodic memories in continual learning", 2019 (a share for every class).
     """
+
+    of_classes = True
 
     def __init__(self, per_class=20):
         super().__init__()
         self.per_class = _checks.count("per_class", per_class)
-        self.keys = np.empty(0)
 
-    def end_task(self, new, rng):
-        """Take in a task: keep, of each class, the samples with the smallest keys."""
-        keys = np.concatenate([self.keys, rng.random(len(new))])
-        samples = new if self.samples is None else self.samples + new
+    def smallest(self, keys, samples):
+        """Return which samples to keep: of each class those with the smallest keys."""
         by_key = np.argsort(keys)
-        kept = [by_key[samples.y[by_key] == output][: self.per_class] for output in np.unique(samples.y)]
-        kept = np.sort(np.concatenate(kept))
-        self.samples, self.keys = samples[kept], keys[kept]
+        classes = np.unique(samples.y)
+        return np.concatenate([by_key[samples.y[by_key] == c][: self.per_class] for c in classes])
 
 
 class Everything(Memory):
@@ -82,5 +117,5 @@ class Everything(Memory):
         return None
 
     def end_task(self, new, rng):
-        """Keep the task."""
-        self.samples = self.training_set(new)
+        """Keep the task, in memory of its own: the caller's arrays may change."""
+        self.samples = new.copy() if self.samples is None else self.samples + new

@@ -43,6 +43,8 @@ class Method:
     memory: Memory | None = None
 
     def __post_init__(self):
+        if not isinstance(self.terms, list | tuple):
+            raise TypeError(f"terms must be a list of Term, got {self.terms!r}")
         self.terms = list(self.terms)
         for k, term in enumerate(self.terms):
             if not isinstance(term, Term):
@@ -71,7 +73,7 @@ def none():
 
 
 def joint():
-    """Train on all data so far, as if nothing had to be forgotten. The upper bound; keeps every sample."""
+    """Train on all data so far: L = L₀ on the new data and the old. The upper bound; keeps every sample."""
     return Method(memory=Everything())
 
 

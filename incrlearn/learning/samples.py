@@ -32,6 +32,10 @@ class Samples:
     def __getitem__(self, rows):
         return Samples(self.x[rows], self.y[rows], self.task[rows])
 
+    def copy(self):
+        """Return the same samples in memory of their own."""
+        return Samples(self.x.copy(), self.y.copy(), self.task.copy())
+
     def __add__(self, other):
         return Samples(
             np.concatenate([self.x, other.x]),
@@ -80,14 +84,15 @@ class Classes:
         Labels known in advance, in the order of their outputs.
     """
 
-    def __init__(self, labels=()):
+    def __init__(self, labels=None):
+        # replaced, never changed in place
         self.labels = None
-        self.tasks = {}  # task id -> sorted array of its outputs; replaced, never changed in place
-        labels = list(labels)
-        if labels:
+        self.tasks = {}  # task id -> sorted array of its outputs
+        self.untold = np.empty(0, np.intp)  # outputs that were learned without an id
+        if labels is not None:
             self.labels = _labels("classes", labels)
-            if len(np.unique(self.labels)) < len(labels):
-                raise ValueError(f"classes must not hold a label twice, got {labels}")
+            if len(np.unique(self.labels)) < len(self.labels):
+                raise ValueError(f"classes must not hold a label twice, got {self.labels.tolist()}")
 
     def __len__(self):
         return 0 if self.labels is None else len(self.labels)
@@ -108,6 +113,7 @@ class Classes:
             self.labels = np.concatenate([self.labels, new[~np.isin(new, self.labels)]])
         outputs = self.outputs(y)
         if task is None:
+            self.untold = np.union1d(self.untold, outputs)
             return outputs, -1
         columns = np.union1d(self.tasks.get(task, outputs[:0]), outputs)
         self.tasks = {**self.tasks, task: columns}
@@ -125,8 +131,14 @@ class Classes:
         return slice(0, len(self)) if task is None else _as_slice(self.tasks[task])
 
     def heads(self):
-        """Return the outputs of every task known by its id, or all outputs as one head."""
-        return [_as_slice(columns) for columns in self.tasks.values()] or [self.columns()]
+        """Return the outputs of every task known by its id, in order, and behind them those of all others.
+
+        Where no task was ever told, that is one head with all outputs.
+        """
+        if not self.tasks:
+            return [self.columns()]
+        groups = [*self.tasks.values(), self.untold]
+        return [_as_slice(columns) for columns in groups if len(columns)]
 
     def batch(self, samples):
         """Return the samples with the outputs that compete for each."""
@@ -154,7 +166,11 @@ class Values:
     """Targets that are real numbers: every output is a value of its own, and nothing competes."""
 
     labels = None
-    tasks = ()
+
+    def __init__(self, labels=None):
+        if labels is not None:
+            raise ValueError(f"classes can not be given where the targets are values, got {labels!r}")
+        self.tasks = {}
 
     def __len__(self):
         return 0
@@ -169,7 +185,9 @@ class Values:
         return y
 
     def learn(self, y, task):
-        """Return y as it is: there is nothing to learn about values."""
+        """Remember the task's id; return y as it is."""
+        if task is not None:
+            self.tasks = {**self.tasks, task: ALL}
         return y, -1
 
     def columns(self, task=None):
@@ -205,27 +223,31 @@ def _as_slice(columns):
 
 def _labels(name, values):
     """Return a vector of integer, string or boolean labels."""
-    values = _checks.as_array(name, values)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim != 1:
-        raise ValueError(f"{name} must be a vector of labels, got shape {values.shape}")
-    if values.dtype.kind == "O":
-        kinds = {type(value) for value in values}
-        if kinds != {str}:
-            names = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise TypeError(f"{name} must hold integers or strings, got {names}")
-        values = values.astype(str)
-    if values.dtype.kind == "f":
-        _checks.finite(name, values)
-        if (values != np.floor(values)).any():
-            first = values[values != np.floor(values)][0]
-            raise ValueError(f"{name} must hold class labels, got the fraction {first}")
-    if values.dtype.kind in "iuf":
-        return values.astype(np.int64)  # one type for all, so that batches can be joined
-    if values.dtype.kind not in "bU":
-        raise TypeError(f"{name} must hold integers or strings, got dtype {values.dtype}")
-    return values
+    labels = _checks.as_array(name, values)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError(f"{name} must be a vector of labels, got shape {labels.shape}")
+    if labels.dtype.kind == "O" or (labels.dtype.kind == "U" and not isinstance(values, np.ndarray)):
+        kinds = {type(label).__name__ for label in values if not isinstance(label, str)}
+        if kinds:  # NumPy would make the string "1" of the number 1
+            raise TypeError(f"{name} must hold integers or strings, got {', '.join(sorted(kinds))}")
+        return labels.astype(str)
+    if labels.dtype.kind in "iuf":
+        return _integers(name, labels)
+    if labels.dtype.kind not in "bU":
+        raise TypeError(f"{name} must hold integers or strings, got dtype {labels.dtype}")
+    return labels
+
+
+def _integers(name, labels):
+    """Return the numbers as int64, one type for all, so that batches can be joined."""
+    _checks.finite(name, labels)
+    for wrong in labels[labels != np.floor(labels)]:
+        raise ValueError(f"{name} must hold class labels, got the fraction {wrong}")
+    for wrong in labels[abs(labels.astype(float)) >= 2.0**63]:
+        raise ValueError(f"{name} must hold integers of at most 64 bits, got {wrong}")
+    return labels.astype(np.int64)
 
 
 def _kind(labels):

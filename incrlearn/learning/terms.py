@@ -91,27 +91,29 @@ class ProximalTerm(Term):
 # ---- losses: the L₀ of the objective ---------------------------------------------------------------
 
 
-class CrossEntropy(BatchTerm):
-    """L₀ for classes: `cross_entropy` of the outputs that compete for each row."""
+class Loss(BatchTerm):
+    """A term that may stand as L₀: it knows whether its targets are `Classes` or `Values`."""
 
     targets = Classes
+
+
+class CrossEntropy(Loss):
+    """L₀ for classes: `cross_entropy` of the outputs that compete for each row."""
 
     def __call__(self, a, batch):
         """Return L₀ and its gradient at the logits."""
         return _over_parts(cross_entropy, a[-1], batch)
 
 
-class BinaryCrossEntropy(BatchTerm):
+class BinaryCrossEntropy(Loss):
     """L₀ for classes, every output a question of its own: `binary_cross_entropy` with one-hot rows."""
-
-    targets = Classes
 
     def __call__(self, a, batch):
         """Return L₀ and its gradient at the logits."""
         return _over_parts(lambda z, y: binary_cross_entropy(z, np.eye(z.shape[1])[y]), a[-1], batch)
 
 
-class SquaredError(BatchTerm):
+class SquaredError(Loss):
     """L₀ for values, as in formula 4.1: `squared_error`."""
 
     targets = Values
@@ -151,8 +153,8 @@ class Replay(BatchTerm):
     alpha : float or "1/k"
         The weight of the new batch, α in [0, 1]; "1/k" for 1/k at the k-th task, so that every task counts
         alike. The first task, which has nothing to replay, has the weight 1 in any case.
-    loss : str or BatchTerm
-        L₀: "cross_entropy", "binary_cross_entropy", "squared_error", or a term.
+    loss : str or Loss
+        L₀: "cross_entropy", "binary_cross_entropy", "squared_error", or a Loss.
 
     References
     ----------
@@ -477,7 +479,7 @@ class ElasticNet(_Anchored, ProximalTerm):
 
 
 def as_loss(loss):
-    """Return a loss term: one of LOSSES by name, or the term itself."""
-    if isinstance(loss, BatchTerm):
+    """Return a Loss: one of LOSSES by name, or the object itself."""
+    if isinstance(loss, Loss):
         return loss
     return _checks.choice("loss", loss, LOSSES)()
