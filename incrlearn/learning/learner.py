@@ -19,7 +19,7 @@ from ..network import Adam, Network
 from .methods import Method
 from .methods import method as method_by_name
 from .samples import Samples, Values
-from .terms import BatchTerm, ParameterTerm, ProximalTerm, as_loss
+from .terms import BatchTerm, ParameterTerm, ProximalTerm, Term, as_loss
 
 PREDICTION_ROWS = 4096
 
@@ -103,6 +103,8 @@ class Learner:
         self.terms, self.memory = recipe.terms, recipe.memory
         self.rng = _checks.generator("rng", rng)
         self.loss = copy.deepcopy(as_loss(loss))
+        for term in self.terms:
+            term.prepare(self.loss)
         self.optimizer = Adam() if optimizer is None else copy.deepcopy(optimizer)
         if not hasattr(self.optimizer, "step") or not hasattr(self.optimizer, "learning_rate"):
             raise TypeError(f"optimizer must have step and learning_rate, got {optimizer!r}")
@@ -230,7 +232,7 @@ class Learner:
         terms = self._active(BatchTerm)
         new_terms = [(1.0, term) for term in terms if not term.replayed]
         replayed_terms = [(1.0, term) for term in terms if term.replayed]
-        weight = math.prod(term.loss_weight for term in terms)
+        weight = math.prod(term.loss_weight for term in self._active(Term))
         value, gradient = self._through_network(new, [(weight, self.loss), *new_terms])
         if replayed is not None and replayed_terms:
             part, slope = self._through_network(replayed, replayed_terms)

@@ -66,9 +66,7 @@ class LinearRegression:
         self.strength = _checks.strength("strength", strength)
         self.intercept = bool(intercept)
         self.solver = solver
-        self._solve = _checks.choice(
-            "solver", solver, {"gradient": self._by_gradient, "normal": self._by_normal_equations}
-        )
+        self._solver()
         self.theta = None
 
     def __repr__(self):
@@ -95,7 +93,7 @@ class LinearRegression:
             If X or y is not what is asked for.
         """
         X, y = _pairs(X, y)
-        self.theta = self._solve(X, y, np.zeros(X.shape[1] + self.intercept))
+        self.theta = self._solver()(X, y, np.zeros(X.shape[1] + self.intercept))
         return self
 
     def partial_fit(self, X, y):
@@ -120,7 +118,7 @@ class LinearRegression:
             return self.fit(X, y)
         X, y = _pairs(X, y)
         self._check_width(X)
-        self.theta = self._solve(X, y, self.theta)
+        self.theta = self._solver()(X, y, self.theta)
         return self
 
     def predict(self, X):
@@ -179,6 +177,10 @@ class LinearRegression:
         loss, delta = squared_error(a[-1], y[:, None])
         penalty, slope = importance_weighted(network.theta, self.strength, self._omega(X), anchor)
         return loss + penalty, network.backward(a, {-1: delta}) + slope
+
+    def _solver(self):
+        solvers = {"gradient": self._by_gradient, "normal": self._by_normal_equations}
+        return _checks.choice("solver", self.solver, solvers)
 
     def _by_gradient(self, X, y, anchor):
         from scipy.optimize import minimize

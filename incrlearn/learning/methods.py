@@ -61,6 +61,8 @@ class Method:
         return f"Method([{', '.join(type(term).__name__ for term in self.terms)}], memory={memory})"
 
     def __add__(self, other):
+        if not isinstance(other, Method):
+            return NotImplemented
         memories = [method.memory for method in (self, other) if method.memory is not None]
         if len(memories) > 1:
             raise ValueError(f"only one of the methods may have a memory, got {self!r} and {other!r}")

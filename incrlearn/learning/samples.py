@@ -89,7 +89,7 @@ class Classes:
         self.labels = None
         self.tasks = {}  # task id -> sorted array of its outputs
         self.untold = np.empty(0, np.intp)  # outputs that were learned without an id
-        if labels is not None:
+        if labels is not None and len(_checks.as_array("classes", labels).reshape(-1)):
             self.labels = _labels("classes", labels)
             if len(np.unique(self.labels)) < len(self.labels):
                 raise ValueError(f"classes must not hold a label twice, got {self.labels.tolist()}")
@@ -224,14 +224,16 @@ def _as_slice(columns):
 def _labels(name, values):
     """Return a vector of integer, string or boolean labels."""
     labels = _checks.as_array(name, values)
+    if labels.dtype.kind == "U" and not isinstance(values, np.ndarray):
+        labels = np.asarray(values, object)  # as they came: NumPy has made the string "1" of the number 1
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise ValueError(f"{name} must be a vector of labels, got shape {labels.shape}")
-    if labels.dtype.kind == "O" or (labels.dtype.kind == "U" and not isinstance(values, np.ndarray)):
-        kinds = {type(label).__name__ for label in values if not isinstance(label, str)}
-        if kinds:  # NumPy would make the string "1" of the number 1
-            raise TypeError(f"{name} must hold integers or strings, got {', '.join(sorted(kinds))}")
+    if labels.dtype.kind == "O":
+        kinds = sorted({type(label).__name__ for label in labels if not isinstance(label, str)})
+        if kinds:
+            raise TypeError(f"{name} must hold integers or strings, got {', '.join(kinds)}")
         return labels.astype(str)
     if labels.dtype.kind in "iuf":
         return _integers(name, labels)
@@ -243,10 +245,11 @@ def _labels(name, values):
 def _integers(name, labels):
     """Return the numbers as int64, one type for all, so that batches can be joined."""
     _checks.finite(name, labels)
-    for wrong in labels[labels != np.floor(labels)]:
-        raise ValueError(f"{name} must hold class labels, got the fraction {wrong}")
-    for wrong in labels[abs(labels.astype(float)) >= 2.0**63]:
-        raise ValueError(f"{name} must hold integers of at most 64 bits, got {wrong}")
+    for fraction in labels[labels != np.floor(labels)]:
+        raise ValueError(f"{name} must hold class labels, got the fraction {fraction}")
+    if labels.dtype.kind != "i":
+        for too_large in labels[np.abs(labels.astype(np.float64)) >= 2.0**63]:
+            raise ValueError(f"{name} must hold integers of at most 64 bits, got {too_large}")
     return labels.astype(np.int64)
 
 

@@ -40,6 +40,9 @@ class Term:
     #: the weight that the term leaves to L₀, α in formula 4.2
     loss_weight = 1.0
 
+    def prepare(self, loss):
+        """Take note of the learner's L₀: called once, when a learner takes the term."""
+
     def begin_task(self, network, data, rng):
         """Prepare for a task: called after the head has grown, before the first step.
 
@@ -153,8 +156,8 @@ class Replay(BatchTerm):
     alpha : float or "1/k"
         The weight of the new batch, α in [0, 1]; "1/k" for 1/k at the k-th task, so that every task counts
         alike. The first task, which has nothing to replay, has the weight 1 in any case.
-    loss : str or Loss
-        L₀: "cross_entropy", "binary_cross_entropy", "squared_error", or a Loss.
+    loss : Loss or str, optional
+        L₀ of the replayed samples; the learner's own when None.
 
     References
     ----------
@@ -164,10 +167,14 @@ class Replay(BatchTerm):
 
     replayed = True
 
-    def __init__(self, alpha=0.5, loss="cross_entropy"):
+    def __init__(self, alpha=0.5, loss=None):
         self.alpha = alpha if alpha == "1/k" else _checks.share("alpha", alpha)
-        self.loss = as_loss(loss)
+        self.loss = None if loss is None else as_loss(loss)
         self.tasks = 0
+
+    def prepare(self, loss):
+        """Replay with the learner's loss, where no other was given."""
+        self.loss = self.loss or loss
 
     @property
     def active(self):
@@ -215,6 +222,11 @@ class Distillation(BatchTerm):
         """Whether there is a teacher yet."""
         return self.teacher is not None
 
+    def begin_task(self, network, data, rng):
+        """Refuse a given teacher that can not take the student's samples, before the first step."""
+        if self.given and self.teacher.inputs != network.inputs:
+            raise ValueError(f"teacher takes {self.teacher.inputs} features, the student {network.inputs}")
+
     def end_task(self, network, data, rng):
         """Take the network, as it is now, for the next task's teacher."""
         if not self.given:
@@ -259,6 +271,15 @@ class Logits(Distillation):
         """α."""
         return self.alpha
 
+    def begin_task(self, network, data, rng):
+        """Refuse a given teacher that knows more classes than the student, before the first step."""
+        super().begin_task(network, data, rng)
+        if self.given and self.teacher.outputs > network.outputs:
+            raise ValueError(
+                f"teacher has {self.teacher.outputs} outputs, the student only {network.outputs}: "
+                f"tell the learner their classes in advance"
+            )
+
     def __call__(self, a, batch):
         """Return (1 − α) T² KL and its gradient at the logits."""
         z, t = a[-1], self.teacher(batch.x)
@@ -271,7 +292,22 @@ class Logits(Distillation):
         return value, {-1: gradient}
 
 
-class Features(Distillation):
+class _InnerDistillation(Distillation):
+    """Distillation that compares one list entry of the activations, a[at], of student and teacher."""
+
+    def __init__(self, at, teacher):
+        super().__init__(teacher)
+        self.at = _checks.count("at", at, low=-1_000)
+
+    def begin_task(self, network, data, rng):
+        """Refuse an index that the network does not have, before the first step."""
+        super().begin_task(network, data, rng)
+        n = len(network.layers) + 1
+        if not -n <= self.at < n:
+            raise ValueError(f"at must be the index of one of {n} activations, got {self.at}")
+
+
+class Features(_InnerDistillation):
     """Distillation by features, section 3.2 of the document: an inner layer answers as the teacher's did.
 
         L = L₀ + λ/(2n) Σᵢ ‖fᵢ − gᵢ‖²
@@ -294,16 +330,17 @@ class Features(Distillation):
     """
 
     def __init__(self, strength=1.0, at=-2, teacher=None):
-        super().__init__(teacher)
+        super().__init__(at, teacher)
         self.strength = _checks.strength("strength", strength)
-        self.at = at
         self.R = None
 
     def begin_task(self, network, data, rng):
         """Learn R, where the student's features are not as wide as the teacher's."""
+        super().begin_task(network, data, rng)
         if self.active:
             f, g = network.forward(data.x)[self.at], self.teacher.forward(data.x)[self.at]
-            self.R = None if f.shape == g.shape else np.linalg.lstsq(f, g, rcond=None)[0]
+            noise = np.finfo(f.dtype).eps * max(f.shape)  # what is smaller in f is rounding
+            self.R = None if f.shape == g.shape else np.linalg.lstsq(f, g, rcond=noise)[0]
 
     def __call__(self, a, batch):
         """Return λ times the feature distance and its gradient at the features."""
@@ -314,7 +351,7 @@ class Features(Distillation):
         return self.strength * value, {self.at: self.strength * gradient}
 
 
-class Relations(Distillation):
+class Relations(_InnerDistillation):
     """Distillation by relations, section 3.2 of the document: samples stay where they were to one another.
 
         L = L₀ + λ_D RKD-D + λ_A RKD-A
@@ -337,21 +374,22 @@ class Relations(Distillation):
     """
 
     def __init__(self, distance=1.0, angle=2.0, at=-1, teacher=None):
-        super().__init__(teacher)
+        super().__init__(at, teacher)
         self.distance = _checks.strength("distance", distance)
         self.angle = _checks.strength("angle", angle)
-        self.at = at
 
     def __call__(self, a, batch):
         """Return both relational losses and their gradient at the compared activations."""
         g = self.teacher.forward(batch.x)[self.at]
-        f = a[self.at][:, : g.shape[1]]
+        outputs = self.at in (-1, len(a) - 1)
+        old = slice(0, g.shape[1]) if outputs else slice(None)  # only a head has units that came later
+        f = a[self.at][:, old]
         value, gradient = 0.0, np.zeros_like(a[self.at])
         for weight, loss in ((self.distance, relation_distance), (self.angle, relation_angle)):
             if weight:
                 part, part_gradient = loss(f, g)
                 value += weight * part
-                gradient[:, : g.shape[1]] += weight * part_gradient
+                gradient[:, old] += weight * part_gradient
         return value, {self.at: gradient}
 
 

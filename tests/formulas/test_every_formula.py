@@ -134,6 +134,14 @@ def test_float32_stays_float32_and_is_close_to_float64(formula, seed):
         agree(output, expected, 1e-5, floor=1)
 
 
+@each(FORMULAS + PROJECTIONS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_first_argument_alone_decides_the_dtype(formula, dtype):
+    first, *others = arrays_to(narrow if dtype == np.float64 else wide, formula.arguments(Seeded(0)))
+    gradients = outputs(formula.call(first.astype(dtype), *others))[-len(formula.wrt) :]
+    assert [gradient.dtype for gradient in gradients] == [dtype] * len(gradients)
+
+
 @each(FORMULAS)
 @pytest.mark.parametrize("equal", [False, True], ids=["opposite", "equal"])
 @pytest.mark.parametrize(("convert", "rtol"), [(wide, 1e-9), (narrow, 1e-4)], ids=["float64", "float32"])

@@ -57,6 +57,19 @@ def test_gem_satisfies_the_optimality_conditions(drawn):
     agree(left, np.zeros(len(g)), 1e-10, floor=1)
 
 
+@pytest.mark.parametrize(
+    ("g", "R"),
+    [
+        ([-0.625, -1], [[2.375, -1.5], [-1.625, 1.25], [0.75, -2.75], [-2.5, -0.75]]),
+        ([2.875, -0.5, 0, 0], [[0.125, 0, 0, 0.25], [-0.25, -0.125, -0.125, 0.25], [-0.25, 0, 0, -0.25]]),
+    ],
+    ids=["SciPy 1.12 to 1.14 give up", "SciPy 1.15 is wrong"],
+)
+def test_gem_solves_what_some_releases_of_nnls_do_not(g, R):
+    g, R = np.array(g), np.array(R)
+    agree(project_gem(g, R), GEM.oracle(g, R), 1e-10, floor=1)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_gem_agrees_with_a_general_solver(seed):
     rng = np.random.default_rng(seed)

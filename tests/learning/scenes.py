@@ -46,7 +46,7 @@ SCENES = {
 ACTIVATIONS = {
     "relu": (ReLU, lambda x: anp.maximum(x, 0)),
     "tanh": (Tanh, anp.tanh),
-    "sigmoid": (Sigmoid, lambda x: 1 / (1 + anp.exp(-x))),
+    "sigmoid": (Sigmoid, lambda x: (1 + anp.tanh(x / 2)) / 2),
 }
 
 
@@ -115,7 +115,7 @@ def moment(scene, terms, loss, activation="tanh", seed=0, dtype="float64"):
         Network(layers, random, dtype),
         Method(terms, Few()),
         loss=loss,
-        optimizer=SGD(0.3),
+        optimizer=SGD(0.1),
         steps=2,
         rng=random,
     )

@@ -1,11 +1,13 @@
 """Memories: what is kept, how fairly, and how it comes back."""
 
+import copy
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
 
-from incrlearn.learning import ClassBalancedMemory, Everything, Samples
+from incrlearn.learning import ClassBalancedMemory, Everything, ReservoirMemory, Samples
 
 from .helpers import rng, state
 
@@ -40,12 +42,22 @@ def test_of_every_class_as_many_samples_are_kept_as_there_were_but_at_most_per_c
     assert (kept.task == seen.task[numbers]).all()
 
 
-def test_what_is_kept_is_uniform_over_all_that_was_ever_seen():
+@given(STREAMS, st.integers(1, 20), st.integers(0, 9))
+def test_a_reservoir_keeps_as_many_samples_as_there_were_but_at_most_its_size(stream, size, seed):
+    memory = ReservoirMemory(size)
+    seen = filled(memory, stream, rng(seed))
+    numbers = memory.samples.x[:, 0].astype(int)
+    assert len(set(numbers)) == len(memory) == min(len(seen), size)
+    assert state(memory.samples) == state(seen[numbers])
+
+
+@pytest.mark.parametrize("kind", [ClassBalancedMemory, ReservoirMemory])
+def test_what_is_kept_is_uniform_over_all_that_was_ever_seen(kind):
     """50 samples of a class, in four tasks of unequal size, of which 10 are kept: each 1 time in 5."""
-    stream, runs, random = [[0] * 2, [0] * 30, [0] * 3, [0] * 15], 2000, rng()
+    stream, runs, random = [[0] * 2, [0] * 30, [0] * 3, [0] * 15], 1000, rng()
     counts, together = np.zeros(50), 0
     for _ in range(runs):
-        memory = ClassBalancedMemory(10)
+        memory = kind(10)
         filled(memory, stream, random)
         kept = memory.samples.x[:, 0].astype(int)
         counts[kept] += 1
@@ -74,7 +86,7 @@ def test_a_draw_is_uniform_over_the_memory():
     assert np.abs(counts - 250).max() < 4 * np.sqrt(1000 * 0.25 * 0.75)
 
 
-@pytest.mark.parametrize("kind", [ClassBalancedMemory, Everything])
+@pytest.mark.parametrize("kind", [ClassBalancedMemory, ReservoirMemory, Everything])
 def test_an_empty_memory_replays_nothing_and_draws_no_random_number(kind):
     random = rng()
     before = state(random)
@@ -91,8 +103,9 @@ def test_drawing_does_not_change_the_memory():
     assert state(memory) == before
 
 
-def test_a_memory_is_determined_by_its_generator():
-    memories = [ClassBalancedMemory(3) for _ in range(3)]
+@pytest.mark.parametrize("kind", [ClassBalancedMemory, ReservoirMemory])
+def test_a_memory_is_determined_by_its_generator(kind):
+    memories = [kind(3) for _ in range(3)]
     for memory, seed in zip(memories, (1, 1, 2), strict=True):
         filled(memory, [[0, 1] * 9, [1, 2] * 9], rng(seed))
     same, again, other = memories
@@ -100,9 +113,12 @@ def test_a_memory_is_determined_by_its_generator():
     assert state(same.draw(4, rng(5))) == state(again.draw(4, rng(5))) != state(same.draw(4, rng(6)))
 
 
+@pytest.mark.parametrize(
+    "memory", [ClassBalancedMemory(2), ReservoirMemory(6), Everything()], ids=lambda m: type(m).__name__
+)
 @given(STREAMS)
-def test_what_a_memory_holds_is_replaced_and_never_changed_in_place(stream):
-    memory, random = ClassBalancedMemory(2), rng()
+def test_what_a_memory_holds_is_replaced_and_never_changed_in_place(memory, stream):
+    memory, random = copy.deepcopy(memory), rng()
     for task, y in enumerate(stream):
         held = dict(vars(memory))
         before = state(held)
@@ -128,5 +144,6 @@ def test_everything_adds_all_so_far_to_the_training_set_and_replays_nothing():
 
 @pytest.mark.parametrize("bad", [0, -1, 1.5, "3", None, True])
 def test_a_bad_size_is_refused_by_name(bad):
-    with pytest.raises((ValueError, TypeError), match="per_class"):
-        ClassBalancedMemory(bad)
+    for kind, name in ((ClassBalancedMemory, "per_class"), (ReservoirMemory, "size")):
+        with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
+            kind(bad)

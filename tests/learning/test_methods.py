@@ -98,9 +98,7 @@ def test_every_method_changes_what_is_learned(name):
 
 
 @EACH
-def test_every_recipe_says_what_it_is_with_its_equation(name, request):
-    if name == "joint":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the docstring of joint has no equation"))
+def test_every_recipe_says_what_it_is_with_its_equation(name):
     assert "L = " in METHODS[name].__doc__
 
 
@@ -177,7 +175,6 @@ def test_a_bad_name_or_option_is_refused_by_name(text, match):
 
 
 TERM = L2()
-NOT_NAMED = pytest.mark.xfail(strict=True, reason="the error does not name the argument")
 
 
 @pytest.mark.parametrize(
@@ -189,8 +186,7 @@ NOT_NAMED = pytest.mark.xfail(strict=True, reason="the error does not name the a
         (([], 3), "memory must be a Memory"),
         (([], ClassBalancedMemory), "memory must be a Memory"),
         (([Replay()],), "memory is missing"),
-        pytest.param((3,), "terms", marks=NOT_NAMED),
-        pytest.param((None,), "terms", marks=NOT_NAMED),
+        *[((bad,), "terms must be a list of Term") for bad in (3, None, TERM, "l2")],
     ],
 )
 def test_a_bad_recipe_is_refused_by_name(arguments, match):
