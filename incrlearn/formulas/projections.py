@@ -1,7 +1,7 @@
 """Projections: what a step may not undo.
 
 Each function takes the gradient g of the new data and returns the nearest gradient that does not harm the
-old tasks, by one definition of harm or another. NumPy, and SciPy for the quadratic program of GEM.
+old tasks, by one definition of harm or another. NumPy only.
 """
 
 import numpy as np
@@ -85,16 +85,15 @@ def project_gem(g, R):
     >>> project_gem([-1.0, -1.0, 1.0], [[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
     array([0., 0., 1.])
     """
-    from scipy.optimize import nnls
-
     g, R = _gradient("g", g), _checks.rows("R", R)
     if R.shape[1] != len(g):
         raise ValueError(f"R has {R.shape[1]} columns, but g has {len(g)} entries")
-    R = _unit_scale(R.astype(np.float64))
+    size = float(np.abs(g).max()) or 1.0
+    g_unit, R = g.astype(np.float64) / size, _unit_scale(R.astype(np.float64))
     # Rᵀ = Q S turns the m equations of the least-squares problem into t, with the same solution
     Q, S = np.linalg.qr(R.T)
-    v, _ = nnls(S, -(Q.T @ g.astype(np.float64)))
-    return (g + R.T @ v).astype(g.dtype)
+    v = _nonnegative_least_squares(S, -(Q.T @ g_unit))
+    return (size * (g_unit + R.T @ v)).astype(g.dtype)
 
 
 def project_orthogonal(g, basis):
@@ -137,6 +136,34 @@ def project_orthogonal(g, basis):
     if np.abs(length - 1).max() > 1e-3:
         raise ValueError(f"the rows of basis must have length 1, got {length.min()} to {length.max()}")
     return g - B.T @ (B @ g)
+
+
+def _nonnegative_least_squares(A, b):
+    """Return argmin_{v ≥ 0} ‖A v − b‖ by the active-set method of Lawson and Hanson (1974, chapter 23).
+
+    Written out, because scipy.optimize.nnls of SciPy 1.12 to 1.15 gives up, or is wrong, where columns
+    depend on one another, as the gradients of similar tasks do.
+    """
+    v, free = np.zeros(A.shape[1]), np.zeros(A.shape[1], bool)
+    tolerance = 1e-12 * max(np.abs(b).max(), 1e-300)
+    for _ in range(10 * len(v) + 10):
+        slope = np.where(free, -np.inf, A.T @ (b - A @ v))
+        if slope.max() <= tolerance:
+            break
+        free[slope.argmax()] = True
+        while free.any():
+            wanted = np.zeros_like(v)
+            wanted[free] = np.linalg.lstsq(A[:, free], b, rcond=None)[0]
+            blocking = free & (wanted <= 0)
+            if not blocking.any():
+                v = wanted
+                break
+            # go towards it until the first entry becomes zero, and hold that one there
+            step = (v[blocking] / np.maximum(v[blocking] - wanted[blocking], 1e-300)).min()
+            v = v + step * (wanted - v)
+            free &= v > 1e-14
+            v[~free] = 0
+    return v
 
 
 def _gradient(name, values):
