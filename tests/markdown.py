@@ -64,10 +64,9 @@ def refresh(page):
 
 
 def transcript(page):
-    """Print what the examples of a page print: `python -m tests.markdown --print PAGE`."""
+    """Return all that the examples of a page print: `python -m tests.markdown --print PAGE`."""
     names = {}
-    for example in examples(page):
-        print(run(example, names, page))
+    return "\n".join(run(example, names, page) for example in examples(page))
 
 
 if __name__ == "__main__":
@@ -75,4 +74,7 @@ if __name__ == "__main__":
     from pathlib import Path
 
     *option, page = sys.argv[1:]
-    (transcript if option == ["--print"] else refresh)(Path(page))
+    if option == ["--print"]:
+        print(transcript(Path(page)))
+    else:
+        refresh(Path(page))

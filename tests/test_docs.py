@@ -1,6 +1,7 @@
 """The pages say what is true: their code runs, their links lead somewhere, and nothing is missing."""
 
 import ast
+import os
 import re
 from pathlib import Path
 
@@ -50,6 +51,14 @@ def test_the_code_of_a_page_runs_and_prints_what_the_page_says(page, monkeypatch
         said = example.expected or ""
         where = f"{page.name}, line {example.line}"
         assert markdown.same(printed, said, TOLERANCE), f"{where} prints\n{printed}\nbut says\n{said}"
+
+
+@pytest.mark.skipif("INCRLEARN_DATA" not in os.environ, reason="INCRLEARN_DATA names no folder with MNIST")
+def test_the_tutorial_runs_on_mnist_and_prints_what_it_says_at_its_end():
+    page = ROOT / "docs/tutorial.md"
+    said = re.search(r"^```console\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)[1]
+    printed = markdown.transcript(page)
+    assert markdown.same(printed, said, TOLERANCE), printed
 
 
 def test_the_tutorial_is_run():

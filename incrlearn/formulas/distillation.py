@@ -190,6 +190,8 @@ def distilled_cross_entropy(z, y, t, alpha, T=1.0, divergence=reverse_kl):
     (0.385716, array([[-0.28612 ,  0.157516,  0.128605]]))
     """
     alpha = _checks.share("alpha", alpha)
+    if not callable(divergence):
+        raise TypeError(f"divergence must be a function such as reverse_kl, got {divergence!r}")
     loss, loss_gradient = cross_entropy(z, y)
     kl, kl_gradient = divergence(z, t, T)
     value = alpha * loss + (1 - alpha) * kl
@@ -377,6 +379,8 @@ def _tempered(z, t, T):
     z, t = _checks.rows("z", z), _checks.rows("t", t)
     _checks.same_shape("z", z, "t", t)
     T = _checks.positive("T", T)
+    if not 1e-100 <= T <= 1e100:
+        raise ValueError(f"T must lie between 1e-100 and 1e100, so that T² is a number, got {T}")
     log_q = log_softmax(z.astype(np.float64) / T)
     log_p = log_softmax(t.astype(np.float64) / T)
     return log_q, log_p, len(z), T, z.dtype

@@ -10,12 +10,12 @@ from .. import _checks
 
 
 def log_softmax(z):
-    """Return the logarithm of the softmax of every row, without overflow for any finite input.
+    """Return the logarithm of the softmax of every row.
 
         log softmax(z)ₖ = zₖ − log Σⱼ exp zⱼ
 
     Subtracting the largest entry first changes nothing (softmax is invariant to a shift) and keeps
-    every exponential within (0, 1].
+    every exponential within [0, 1]: nothing overflows, as long as differences of logits do not.
 
     Parameters
     ----------

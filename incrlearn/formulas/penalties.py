@@ -37,6 +37,8 @@ def l1(theta, strength, anchor=None):
     ------
     TypeError, ValueError
         If λ < 0, the shapes differ, or a number is not finite.
+    FloatingPointError
+        If the value overflows.
 
     References
     ----------
@@ -79,6 +81,8 @@ def l2(theta, strength, anchor=None):
     ------
     TypeError, ValueError
         If λ < 0, the shapes differ, or a number is not finite.
+    FloatingPointError
+        If the value overflows.
 
     References
     ----------
@@ -124,6 +128,8 @@ def elastic_net(theta, strength, ratio, anchor=None):
     ------
     TypeError, ValueError
         If λ < 0, ρ is outside [0, 1], the shapes differ, or a number is not finite.
+    FloatingPointError
+        If the value overflows.
 
     References
     ----------
@@ -169,6 +175,8 @@ def importance_weighted(theta, strength, importance, anchor=None):
     ------
     TypeError, ValueError
         If λ < 0, an importance is negative, the shapes differ, or a number is not finite.
+    FloatingPointError
+        If the value overflows.
 
     References
     ----------

@@ -325,3 +325,15 @@ def test_distillation_pulls_the_student_to_the_teacher():
             values.append(value)
         assert all(later <= earlier + 1e-12 for earlier, later in pairwise(values))
         agree(softmax(student / 2), softmax(t / 2), 1e-3)
+
+
+@pytest.mark.parametrize("T", [1e-320, 1e200])
+@pytest.mark.parametrize("formula", [reverse_kl, forward_kl, soft_cross_entropy])
+def test_a_temperature_whose_square_is_no_number_is_refused_by_name(formula, T):
+    with pytest.raises(ValueError, match="T must lie between"):
+        formula([[1.0, 2.0]], [[2.0, 1.0]], T)
+
+
+def test_a_divergence_must_be_a_function():
+    with pytest.raises(TypeError, match="divergence must be a function"):
+        distilled_cross_entropy([[1.0, 2.0]], [0], [[2.0, 1.0]], 0.5, divergence="reverse")
