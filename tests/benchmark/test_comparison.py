@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 
-from incrlearn.benchmark import comparison
 from incrlearn.benchmark.comparison import Run, Settings, compare, measures, prepare, report, run, summarize
 from incrlearn.benchmark.datasets import load
 from incrlearn.benchmark.scenarios import split
@@ -193,7 +192,3 @@ def test_tasks_that_can_not_be_made_are_refused_before_any_work():
 def test_bad_settings_are_refused_by_name(settings, message):
     with pytest.raises(ValueError, match=message):
         Settings(**settings)
-
-
-def test_the_module_is_documented():
-    assert "R[i, j]" in comparison.__doc__
