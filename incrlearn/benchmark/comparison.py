@@ -224,10 +224,9 @@ def summarize(runs):
     list of (str, dict of str to (float, float))
         The method's name, and (mean, standard error) of every measure.
     """
-    joint = {run.seed: run for run in runs if run.method == "joint"}
     by_method = {}
-    for run in runs:
-        by_method.setdefault(run.method, []).append(measures(run, joint.get(run.seed)))
+    for run, measured in _measured(runs):
+        by_method.setdefault(run.method, []).append(measured)
     rows = [
         (name, {key: metrics.mean_and_error([m[key] for m in of_seeds]) for key in of_seeds[0]})
         for name, of_seeds in by_method.items()
@@ -252,7 +251,6 @@ def report(settings, runs):
 
     from .. import __version__
 
-    joint = {run.seed: run for run in runs if run.method == "joint"}
     return {
         "settings": dataclasses.asdict(settings),
         "versions": {
@@ -272,13 +270,17 @@ def report(settings, runs):
                 "seed": run.seed,
                 "accuracy_matrix": [_plain(row) for row in run.matrix],
                 "baseline": _plain(run.baseline),
-                "measures": {
-                    key: _plain([value])[0] for key, value in measures(run, joint.get(run.seed)).items()
-                },
+                "measures": dict(zip(measured, _plain(measured.values()), strict=True)),
             }
-            for run in runs
+            for run, measured in _measured(runs)
         ],
     }
+
+
+def _measured(runs):
+    """Return every run with its measures, relative to the run of `joint` with its seed, if there is one."""
+    joint = {run.seed: run for run in runs if run.method == "joint"}
+    return [(run, measures(run, joint.get(run.seed))) for run in runs]
 
 
 def _standardized(dataset):

@@ -351,7 +351,7 @@ class Network:
 
 
 def pad(vector, size, value=0):
-    """Return the vector lengthened to `size`: how anchors and optimizer state follow a growing θ.
+    """Return the vector lengthened to `size`: how an optimizer's state follows a growing θ.
 
     Parameters
     ----------

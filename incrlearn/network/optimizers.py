@@ -177,6 +177,4 @@ OPTIMIZERS = {"sgd": SGD, "adam": Adam}
 
 def _like(theta, state):
     """Return the state in the layout of θ: zeros at first, padded with zeros where θ has grown."""
-    if state is None:
-        return np.zeros_like(theta)
-    return state if len(state) == len(theta) else pad(state, len(theta))
+    return np.zeros_like(theta) if state is None else pad(state, len(theta))
