@@ -5,6 +5,7 @@ stack over one flat vector), `learning` (terms, memories, methods, the one train
 (datasets, scenarios, metrics, comparison). Imports point downward only.
 """
 
+from .estimators import IncrementalClassifier, IncrementalRegressor
 from .learning import Learner, LinearRegression, Method
 from .network import SGD, Adam, Linear, Network, ReLU, Sigmoid, Tanh
 
@@ -13,6 +14,8 @@ __version__ = "0.1.0"
 __all__ = [
     "SGD",
     "Adam",
+    "IncrementalClassifier",
+    "IncrementalRegressor",
     "Learner",
     "Linear",
     "LinearRegression",

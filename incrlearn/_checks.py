@@ -5,6 +5,7 @@ what came and what was wanted. Below every other room; imports NumPy only.
 """
 
 import math
+import sys
 from numbers import Real
 
 import numpy as np
@@ -47,6 +48,32 @@ def rows(name, values):
     if not array.size:
         raise ValueError(f"{name} must have at least one row and one column, got {array.shape}")
     return finite(name, array)
+
+
+def is_sparse(x):
+    """Say whether x is a SciPy sparse matrix or array. Where there is one, SciPy has been imported."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and sparse.issparse(x)
+
+
+def csr(x, dtype=None):
+    """Return a sparse matrix as a CSR array, with its entries in one place each."""
+    from scipy.sparse import csr_array
+
+    array = csr_array(x, dtype=dtype)
+    if not array.has_canonical_format:
+        array = array.copy()  # x may share its memory
+        array.sum_duplicates()
+    return array
+
+
+def sparse_rows(name, x):
+    """Return a sparse matrix as a finite CSR array of floats, of shape (n, k) with n, k ≥ 1."""
+    if x.ndim != 2 or not min(x.shape):
+        raise ValueError(f"{name} must have shape (n_samples, k), each ≥ 1, got {shape_of(x)}")
+    array = csr(x)
+    array.data = finite(name, real_array(name, array.data))
+    return array
 
 
 def vector(name, values):

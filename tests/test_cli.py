@@ -158,7 +158,7 @@ def test_a_table_with_a_hole_is_refused_with_its_place(capsys, tmp_path):
 
 @pytest.mark.parametrize("package", ["rich", "matplotlib"])
 def test_a_missing_extra_is_named(capsys, monkeypatch, package):
-    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == package else object())
+    monkeypatch.setattr(cli.screen, "find_spec", lambda name: None if name == package else object())
     assert f"{package} is not installed: pip install 'incrlearn[cli]'" in refused(capsys, "--plot", "x.png")
 
 
@@ -172,7 +172,7 @@ def test_a_run_that_is_interrupted_says_so_without_a_traceback(capsys, monkeypat
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "compare", interrupted)
+    monkeypatch.setattr(cli.compare, "compare", interrupted)
     assert compare(*QUICK) == 130
     assert capsys.readouterr().err == "incrlearn compare: interrupted\n"
 

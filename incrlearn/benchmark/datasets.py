@@ -4,20 +4,18 @@ Every reader returns a `Dataset`, which has a training and a test part. Files ar
 and a file that is not what it should be is a ValueError that names it. NumPy and the standard library.
 """
 
-import csv
 import gzip
 import math
 import os
 import re
 import zlib
-from array import array
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from .. import _checks
+from .. import _checks, tables
 
 MNIST_VARIABLE = "INCRLEARN_DATA"
 _MNIST_FILES = (
@@ -40,7 +38,6 @@ _IDX_DTYPES = {
 }
 _CHUNK = 1 << 20
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,7 +315,7 @@ def read_csv(path, target=None, test_share=0.25, rng=None):
     Parameters
     ----------
     path : path
-        A comma-separated file in UTF-8.
+        A file in UTF-8, with commas between the values; or semicolons or tabs.
     target : str, optional
         Name of the target column. If None, the first of target, label, class, y that is a column (in
         upper or lower case), else the last column.
@@ -348,16 +345,14 @@ def read_csv(path, target=None, test_share=0.25, rng=None):
     >>> iris.name, iris.x.shape, iris.y_test.tolist()
     ('iris', (2, 1), ['setosa'])
     """
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, strict=True)
-        try:
-            names = _column_names(path, lines)
-            x, labels = _table(path, lines, names, _target_column(names, target))
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path} must be text in UTF-8: {error}") from error
-        except csv.Error as error:
-            raise ValueError(f"{path}, line {lines.line_num}: {error}") from error
-    return Dataset(Path(path).stem, *_hold_out(x, _text_labels(labels), test_share, rng))
+    names = tables.column_names(path)
+    if len(names) < 2:
+        raise ValueError(
+            f"{path} must begin with a header of two or more column names, got {names or 'an empty line'}"
+        )
+    table = tables.read_table(path, _target_column(names, target))
+    x, y = table.values.astype(np.float32), _text_labels(table.labels("U"))
+    return Dataset(Path(path).stem, *_hold_out(x, y, test_share, rng))
 
 
 def _hold_out(x, y, share, rng):
@@ -427,18 +422,10 @@ def _labels(where, values, n):
 
 def _npz_arrays(path, layouts):
     """Return {name: array} of the first layout whose names are all in the archive."""
-    with open(path, "rb") as file:
-        start = file.read(2)
-        if start != b"PK":
-            raise ValueError(f"{path} must be an .npz archive and begin with b'PK', but begins with {start}")
-        file.seek(0)
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                found = archive.files
-                layout = next((names for names in layouts if set(names) <= set(found)), ())
-                arrays = {name: archive[name] for name in layout}
-        except Exception as error:  # a damaged zip or array raises any of a dozen kinds
-            raise ValueError(f"{path} cannot be read as an .npz archive: {error}") from error
+    with tables.archive(path) as archive:
+        found = archive.files
+        layout = next((names for names in layouts if set(names) <= set(found)), ())
+        arrays = {name: archive[name] for name in layout}
     if not arrays:
         wanted = "; or ".join(", ".join(names) for names in layouts)
         raise ValueError(f"{path} must hold the arrays {wanted}, but holds {', '.join(found) or 'none'}")
@@ -500,71 +487,19 @@ def _bytes_of(path, stream, shape, wanted):
     return stream.read(wanted)
 
 
-def _column_names(path, lines):
-    """Return the names in the header line, which are all there and all different."""
-    names = [name.strip() for name in next(lines, [])]
-    if len(names) < 2:
-        raise ValueError(
-            f"{path} must begin with a header of two or more column names, got {names or 'an empty line'}"
-        )
-    if "" in names:
-        raise ValueError(f"{path}: column {names.index('') + 1} of the header has no name")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{path}: the header names the column {twice!r} more than once")
-    return names
-
-
 def _target_column(names, target):
-    """Return the index of the target column: the one asked for, or one with a usual name, or the last."""
+    """Return the name of the target column: the one asked for, or one with a usual name, or the last."""
     if target is not None:
-        return _checks.choice("target", target, {name: index for index, name in enumerate(names)})
+        return _checks.choice("target", target, {name: name for name in names})
     lower = [name.lower() for name in names]
-    return next((lower.index(usual) for usual in _TARGET_NAMES if usual in lower), len(names) - 1)
-
-
-def _table(path, lines, names, target):
-    """Return the features, float32 of shape (n, d), and the n labels as text."""
-    features, labels = array("d"), []
-    others = names[:target] + names[target + 1 :]
-    for cells in lines:
-        if not cells:  # an empty line, as often at a file's end
-            continue
-        at = f"{path}, line {lines.line_num}"
-        if len(cells) != len(names):
-            raise ValueError(f"{at}: {len(cells)} values, but the header names {len(names)} columns")
-        labels.append(_label(f"{at}, column {names[target]!r}", cells.pop(target)))
-        features.extend(_number(at, name, cell) for name, cell in zip(others, cells, strict=True))
-    if not labels:
-        raise ValueError(f"{path} must have at least one line after the header, got none")
-    return np.frombuffer(features).reshape(len(labels), -1).astype(np.float32), labels
-
-
-def _number(at, name, cell):
-    """Return a cell of a table as a number that float32 can hold."""
-    try:
-        value = math.nan if "_" in cell else float(cell)  # Python, but no table, reads 1_000 as a number
-    except ValueError:
-        value = math.nan
-    if not abs(value) <= _LARGEST:  # NaN is not, either
-        came = repr(cell) if cell.strip() else "a missing value"
-        raise ValueError(f"{at}, column {name!r}: must be a finite number (float32), got {came}")
-    return value
-
-
-def _label(at, cell):
-    """Return a cell of the target column without the space around it, if it says something."""
-    label = cell.strip()
-    if not label or label.lower().lstrip("+-") in ("nan", "inf", "infinity"):
-        raise ValueError(f"{at}: must be a label, got {repr(cell) if label else 'a missing value'}")
-    return label
+    return next((names[lower.index(usual)] for usual in _TARGET_NAMES if usual in lower), names[-1])
 
 
 def _text_labels(labels):
     """Return labels that were read as text: int64 if all are whole numbers, otherwise strings."""
     if not all(_INTEGER.fullmatch(label) for label in labels):
-        return np.array(labels)
+        return labels
     try:
         return np.array([int(label) for label in labels], np.int64)
     except (OverflowError, ValueError):  # too long for int64: names that happen to be digits
-        return np.array(labels)
+        return labels

@@ -1,8 +1,8 @@
 """How a network learns task after task: terms, memories, methods, and the one training loop."""
 
-from .learner import Learner, minibatches
+from .learner import Learner, as_method, minibatches
 from .linear_regression import LinearRegression
-from .memory import ClassBalancedMemory, Everything, Memory, ReservoirMemory
+from .memory import ClassBalancedMemory, Everything, Memory, ReservoirMemory, SharedMemory
 from .methods import BOUNDS, METHODS, Method, method
 from .samples import Batch, Part, Samples
 from .terms import (
@@ -49,8 +49,10 @@ __all__ = [
     "Replay",
     "ReservoirMemory",
     "Samples",
+    "SharedMemory",
     "SquaredError",
     "Term",
+    "as_method",
     "method",
     "minibatches",
 ]

@@ -98,7 +98,7 @@ class Learner:
     ):
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network, got {network!r} ({type(network).__name__})")
-        recipe = copy.deepcopy(_as_method(method))  # terms remember: they must not serve two learners
+        recipe = copy.deepcopy(as_method(method))  # terms remember: they must not serve two learners
         self.network = network
         self.terms, self.memory = recipe.terms, recipe.memory
         self.rng = _checks.generator("rng", rng)
@@ -112,9 +112,9 @@ class Learner:
         self.epochs = _checks.count("epochs", epochs)
         self.steps = None if steps is None else _checks.count("steps", steps)
         self._targets = self.loss.targets(classes)
-        if self.memory is not None and self.memory.of_classes and self.loss.targets is Values:
+        if self.memory is not None and self.memory.of_classes and issubclass(self.loss.targets, Values):
             raise ValueError(f"{type(self.memory).__name__} keeps samples by class, but targets are values")
-        self._grow_head()
+        self._targets.prepare_head(network, self.rng)
         self.n_tasks = 0
         self.objective_values = []
 
@@ -128,7 +128,7 @@ class Learner:
 
     # ---- learning --------------------------------------------------------------------------------
 
-    def learn(self, x, y, task=None):
+    def learn(self, x, y, task=None, classes=None):
         """Learn a task from its samples. What goes wrong leaves the learner exactly as it was.
 
         Parameters
@@ -140,6 +140,8 @@ class Learner:
         task : hashable, optional
             The task's id, where it is known: then only its own classes compete, here and in
             `predict(x, task)`. None: all classes seen so far compete.
+        classes : array_like, optional
+            Labels to give an output to now, whether y holds them or not.
 
         Returns
         -------
@@ -153,30 +155,51 @@ class Learner:
         FloatingPointError
             If the objective, the gradient or θ becomes NaN or infinite: at which step, and in which term.
         """
-        x = self._features(x)
-        y = self._targets.check(y, self.network.outputs)
-        if len(x) != len(y):
-            raise ValueError(f"x has {len(x)} rows, but y has {len(y)} targets")
-        _checks.hashable("task", task)
-        with self._all_or_nothing():
-            outputs, number = self._targets.learn(y, task)
-            self._grow_head()
-            self._learn_task(Samples(x, outputs, np.full(len(x), number)))
-        self.n_tasks += 1
+        for _ in self.learn_steps(x, y, task, classes):
+            pass
         return self
 
-    def _grow_head(self):
-        """Give every class an output."""
-        missing = len(self._targets) - self.network.outputs
-        if missing > 0:
-            self.network.grow(missing, self.rng)
+    def learn_steps(self, x, y, task=None, classes=None):
+        """Learn a task step by step: for progress bars, and for those who want to look on.
+
+        As `learn`, and as much all or nothing: a loop that is left before its end leaves the learner as it
+        was before its beginning.
+
+        Parameters
+        ----------
+        x, y, task, classes :
+            As for `learn`.
+
+        Yields
+        ------
+        step, steps : int
+            How many steps have been taken, and how many there are.
+
+        Raises
+        ------
+        TypeError, ValueError, FloatingPointError
+            As `learn`, when the first step is asked for.
+        """
+        x = self._features(x)
+        y = self._targets.check(y, self.network.outputs)
+        if x.shape[0] != len(y):
+            raise ValueError(f"x has {x.shape[0]} rows, but y has {len(y)} targets")
+        _checks.hashable("task", task)
+        with self._all_or_nothing():
+            place = self.network.observe(x, self.rng)
+            _move(place, len(self.network.theta), [self.optimizer, *self.terms])
+            self._targets.announce(classes)
+            outputs, number = self._targets.learn(y, task)
+            self._targets.prepare_head(self.network, self.rng)
+            yield from self._learn_task(Samples(x, outputs, np.full(y.shape[0], number)))
+        self.n_tasks += 1
 
     def _learn_task(self, new):
         samples = new if self.memory is None else self.memory.training_set(new)
         task = self._targets.batch(new)
         for term in self.terms:
             term.begin_task(self.network, task, self.rng)
-        self._train(samples)
+        yield from self._train(samples)
         for term in self.terms:
             term.end_task(self.network, task, self.rng)
         if self.memory is not None:
@@ -185,17 +208,20 @@ class Learner:
     def _train(self, samples):
         """Take all steps of a task; a number that goes bad is reported with its step."""
         self.objective_values = []
-        batches = minibatches(len(samples), self.batch_size, self.epochs, self.steps, self.rng)
+        n = len(samples)
+        steps = self.epochs * math.ceil(n / self.batch_size) if self.steps is None else self.steps
+        batches = minibatches(n, self.batch_size, self.epochs, steps, self.rng)
         for step, rows in enumerate(batches, 1):
             try:
                 self.objective_values.append(self._step(samples[rows]))
             except FloatingPointError as error:
                 where = f"at step {step} of task {self.n_tasks + 1}"
                 raise FloatingPointError(f"{error} {where}") from None
+            yield step, steps
 
     def _step(self, new):
         """Take one step on a batch of new samples, and a replayed one; return the objective's value."""
-        replayed = None if self.memory is None else self.memory.draw(len(new), self.rng)
+        replayed = None if self.memory is None else self.memory.draw(self.batch_size, self.rng)
         theta = self.network.theta
         # no warning from somewhere below: what overflows is found in the results
         with np.errstate(over="ignore", invalid="ignore"):
@@ -302,8 +328,12 @@ class Learner:
             If x is not what is asked for.
         """
         x = self._features(x)
-        blocks = range(0, len(x), PREDICTION_ROWS)
-        return np.concatenate([self.network(x[i : i + PREDICTION_ROWS]) for i in blocks])
+        blocks = range(0, x.shape[0], PREDICTION_ROWS)
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = np.concatenate([self.network(x[i : i + PREDICTION_ROWS]) for i in blocks])
+        for row in np.flatnonzero(~np.isfinite(z).all(axis=1)):
+            raise ValueError(f"x is too large for the network in row {row}: its outputs are not finite")
+        return z
 
     def predict(self, x, task=None):
         """Return the most probable label of every row, or its values.
@@ -390,10 +420,27 @@ class Learner:
         return self._targets.columns(task)
 
     def _features(self, x):
+        if _checks.is_sparse(x):
+            return self.network.as_input(_checks.sparse_rows("x", x))
         x = _checks.rows("x", x)
         with np.errstate(over="ignore"):  # what does not fit into float32 is infinite, and refused as such
             converted = self.network.as_input(x)
         return x if converted is x else _checks.finite("x", converted)
+
+
+def _move(place, size, parts):
+    """Move what has θ's layout to where its parameters now stand, `size` of them: moments, anchors.
+
+    The attributes are replaced, not changed in place.
+    """
+    if len(place) == size:
+        return
+    for part in parts:
+        for name, value in vars(part).items():
+            if isinstance(value, np.ndarray) and value.shape == place.shape:
+                moved = np.zeros(size, value.dtype)
+                moved[place] = value
+                setattr(part, name, moved)
 
 
 def minibatches(n, batch_size, epochs, steps, rng):
@@ -430,7 +477,8 @@ def minibatches(n, batch_size, epochs, steps, rng):
             steps -= 1
 
 
-def _as_method(method):
+def as_method(method):
+    """Return a Method: from its name, a list of terms, or the recipe itself."""
     if isinstance(method, Method):
         return method
     if isinstance(method, str):

@@ -64,12 +64,14 @@ class ReservoirMemory(Memory):
 
     def end_task(self, new, rng):
         """Take in a task: keep the samples with the smallest keys."""
+        old = new[:0] if self.samples is None else self.samples
         keys = np.concatenate([self.keys, rng.random(len(new))])
-        samples = new if self.samples is None else self.samples + new
-        kept = np.sort(self.smallest(keys, samples))
-        self.samples, self.keys = samples[kept], keys[kept]
+        kept = np.sort(self.smallest(keys, np.concatenate([old.y, new.y])))
+        n = len(old)
+        self.samples = old[kept[kept < n]] + new[kept[kept >= n] - n]
+        self.keys = keys[kept]
 
-    def smallest(self, keys, samples):
+    def smallest(self, keys, y):
         """Return which samples to keep."""
         return np.argsort(keys)[: self.size]
 
@@ -98,11 +100,63 @@ class ClassBalancedMemory(ReservoirMemory):
         super().__init__()
         self.per_class = _checks.count("per_class", per_class)
 
-    def smallest(self, keys, samples):
+    def smallest(self, keys, y):
         """Return which samples to keep: of each class those with the smallest keys."""
-        by_key = np.argsort(keys)
-        classes = np.unique(samples.y)
-        return np.concatenate([by_key[samples.y[by_key] == c][: self.per_class] for c in classes])
+        return np.concatenate([rows[: self.per_class] for rows in _by_class(keys, y)])
+
+
+class SharedMemory(ReservoirMemory):
+    """At most `size` samples, shared among the classes as evenly as they allow; within a class by chance.
+
+    So no class is ever crowded out by a frequent one. They come back as they came: a class is drawn in
+    proportion to how often it was seen, then one of its samples. Of what a uniform reservoir would replay
+    the proportions are the same, but of a rare class more samples are there.
+
+    Parameters
+    ----------
+    size : int
+        How many samples to keep in all, ≥ 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If size is not a whole number ≥ 1.
+
+    References
+    ----------
+    Chrysakis and Moens, "Online continual learning from imbalanced data", ICML 2020 (a reservoir balanced
+    over classes).
+    """
+
+    of_classes = True
+
+    def __init__(self, size=500):
+        super().__init__(size)
+        self.seen = np.zeros(0)  # how many samples of every class were ever seen
+
+    def end_task(self, new, rng):
+        """Take in a task, and count its classes."""
+        super().end_task(new, rng)
+        counts = np.bincount(new.y, minlength=len(self.seen)).astype(float)
+        counts[: len(self.seen)] += self.seen
+        self.seen = counts
+
+    def draw(self, n, rng):
+        """Return n samples to replay, each standing for as many as were seen for one that is kept."""
+        if not len(self):
+            return None
+        kept = np.bincount(self.samples.y, minlength=len(self.seen))
+        weights = (self.seen / np.maximum(kept, 1))[self.samples.y].cumsum()
+        # searchsorted on the running sum: a draw with these weights, quicker than rng.choice
+        rows = np.searchsorted(weights, rng.random(n) * weights[-1], side="right")
+        return self.samples[np.minimum(rows, len(self) - 1)]
+
+    def smallest(self, keys, y):
+        """Return which samples to keep: the n-th of every class before the (n+1)-th of any."""
+        groups = _by_class(keys, y)
+        rows = np.concatenate(groups)
+        place = np.concatenate([np.arange(len(group)) for group in groups])
+        return rows[np.lexsort((keys[rows], place))][: self.size]
 
 
 class Everything(Memory):
@@ -119,3 +173,9 @@ class Everything(Memory):
     def end_task(self, new, rng):
         """Keep the task, in memory of its own: the caller's arrays may change."""
         self.samples = new.copy() if self.samples is None else self.samples + new
+
+
+def _by_class(keys, y):
+    """Return the row numbers of each class, those with the smallest keys first."""
+    order = np.argsort(keys)
+    return [order[y[order] == c] for c in np.unique(y)]

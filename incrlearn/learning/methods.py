@@ -134,7 +134,7 @@ def relations(distance=1.0, angle=2.0):
     return Method([Relations(distance, angle)])
 
 
-def replay(per_class=20, alpha=0.5):
+def replay(per_class=20, alpha="n/N"):
     """Replay from a small memory: L = α L₀(new) + (1−α) L₀(replayed). Keeps per_class samples a class."""
     return Method([Replay(alpha)], ClassBalancedMemory(per_class))
 

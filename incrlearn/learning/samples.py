@@ -5,11 +5,13 @@ classes arrive. Which outputs compete for a sample depends on what is known of i
 far where nothing is, the task's own classes where the task is known (van de Ven et al., 2022).
 """
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import _checks
+from ..network import Standardize
 
 ALL = slice(None)
 
@@ -18,7 +20,7 @@ ALL = slice(None)
 class Samples:
     """Rows of features with their targets: a task, or what a memory holds.
 
-    x : ndarray (n, d), features; y : ndarray (n,) of output indices or (n, m) of values;
+    x : ndarray or CSR array (n, d), features; y : ndarray (n,) of output indices or (n, m) of values;
     task : ndarray (n,) of int, the number of each sample's task where it is known, −1 where it is not.
     """
 
@@ -38,7 +40,7 @@ class Samples:
 
     def __add__(self, other):
         return Samples(
-            np.concatenate([self.x, other.x]),
+            _stack(self.x, other.x),
             np.concatenate([self.y, other.y]),
             np.concatenate([self.task, other.task]),
         )
@@ -89,28 +91,40 @@ class Classes:
         self.labels = None
         self.tasks = {}  # task id -> sorted array of its outputs
         self.untold = np.empty(0, np.intp)  # outputs that were learned without an id
-        if labels is not None and len(_checks.as_array("classes", labels).reshape(-1)):
-            self.labels = _labels("classes", labels)
-            if len(np.unique(self.labels)) < len(self.labels):
-                raise ValueError(f"classes must not hold a label twice, got {self.labels.tolist()}")
+        self.announce(labels)
 
     def __len__(self):
         return 0 if self.labels is None else len(self.labels)
 
+    def announce(self, labels):
+        """Give an output to labels known in advance."""
+        if labels is None or not len(_checks.as_array("classes", labels).reshape(-1)):
+            return
+        labels = self._of_one_kind("classes", labels)
+        if len(np.unique(labels)) < len(labels):
+            raise ValueError(f"classes must not hold a label twice, got {labels.tolist()}")
+        self._give_outputs(labels)
+
     def check(self, y, n_outputs):
         """Return y as an array of labels; refuse what can not be a label or is of another kind."""
-        y = _labels("y", y)
-        if self.labels is not None and _kind(y) != _kind(self.labels):
-            raise TypeError(f"y holds {_kind(y)}, but the labels known so far are {_kind(self.labels)}")
-        return y
+        return self._of_one_kind("y", y)
+
+    def _of_one_kind(self, name, labels):
+        labels = _labels(name, labels)
+        if self.labels is not None and _kind(labels) != _kind(self.labels):
+            raise TypeError(
+                f"{name} holds {_kind(labels)}, but the labels known so far are {_kind(self.labels)}"
+            )
+        return labels
+
+    def _give_outputs(self, labels):
+        """Append those labels that are not known yet."""
+        known = labels[:0] if self.labels is None else self.labels
+        self.labels = np.concatenate([known, labels[~np.isin(labels, known)]])
 
     def learn(self, y, task):
         """Give an output to every label not seen before; return y as outputs, and the task's number."""
-        new = np.unique(y)
-        if self.labels is None:
-            self.labels = new
-        else:
-            self.labels = np.concatenate([self.labels, new[~np.isin(new, self.labels)]])
+        self._give_outputs(np.unique(y))
         outputs = self.outputs(y)
         if task is None:
             self.untold = np.union1d(self.untold, outputs)
@@ -125,6 +139,12 @@ class Classes:
         place = np.searchsorted(self.labels, y, sorter=order)
         output = order[np.minimum(place, len(order) - 1)]
         return np.where(self.labels[output] == y, output, -1)
+
+    def prepare_head(self, network, rng):
+        """Give every class an output."""
+        missing = len(self) - network.outputs
+        if missing > 0:
+            network.grow(missing, rng)
 
     def columns(self, task=None):
         """Return the outputs that compete where the task is known by its id, or is not known."""
@@ -168,8 +188,7 @@ class Values:
     labels = None
 
     def __init__(self, labels=None):
-        if labels is not None:
-            raise ValueError(f"classes can not be given where the targets are values, got {labels!r}")
+        self.announce(labels)
         self.tasks = {}
 
     def __len__(self):
@@ -184,11 +203,19 @@ class Values:
             raise ValueError(f"y must have one column for each of {n_outputs} outputs, got {y.shape}")
         return y
 
+    def announce(self, labels):
+        """Refuse labels: values have none."""
+        if labels is not None:
+            raise ValueError(f"classes can not be given where the targets are values, got {labels!r}")
+
     def learn(self, y, task):
         """Remember the task's id; return y as it is."""
         if task is not None:
             self.tasks = {**self.tasks, task: ALL}
         return y, -1
+
+    def prepare_head(self, network, rng):
+        """Leave the head as it is."""
 
     def columns(self, task=None):
         """Return all outputs."""
@@ -205,6 +232,54 @@ class Values:
     def decode(self, z, task=None):
         """Return the outputs themselves, as a vector where there is one."""
         return z[:, 0] if z.shape[1] == 1 else z
+
+
+class StandardizedValues(Values):
+    """Targets that are real numbers of any scale: the network's outputs are standardized ones.
+
+        z = (y − μ)/s          y = μ + s z
+
+    μ and s run along with the targets seen so far, and the head is compensated as they move: what the
+    network predicts stays what it was.
+    """
+
+    def __init__(self, labels=None):
+        super().__init__(labels)
+        self.statistics = None  # a Standardize layer for the targets; replaced, never changed in place
+        self.moved = None  # how old outputs become new ones, until the head is told
+
+    def learn(self, y, task):
+        """Move μ and s to those of all targets so far; return y as it is."""
+        statistics = Standardize(y.shape[1]) if self.statistics is None else copy.copy(self.statistics)
+        r, c, _ = statistics.observe(y)
+        self.statistics, self.moved = statistics, (1 / r, -c / r)  # old z = r (new z) + c
+        return super().learn(y, task)
+
+    def prepare_head(self, network, rng):
+        """Let the head say in the new scale what it said in the old one."""
+        if self.moved is not None:
+            network.layers[-1].rescale(*self.moved)
+            self.moved = None
+
+    def batch(self, samples):
+        """Return the samples as one part, with standardized targets."""
+        y = self.statistics.forward(samples.y)
+        return Batch(samples.x, y, [Part((ALL, ALL), y, 1.0)], self.heads())
+
+    def decode(self, z, task=None):
+        """Return y = μ + s z, as a vector where there is one."""
+        if self.statistics is not None:
+            z = self.statistics.mean + self.statistics.scale * z
+        return super().decode(z, task)
+
+
+def _stack(x, other):
+    """Return the rows of both, sparse if one of them is: nothing sparse is ever made dense."""
+    if not _checks.is_sparse(x) and not _checks.is_sparse(other):
+        return np.concatenate([x, other])
+    from scipy.sparse import csr_array, vstack
+
+    return csr_array(vstack([csr_array(x), csr_array(other)]))
 
 
 def _within(columns, outputs):

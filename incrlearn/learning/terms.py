@@ -29,7 +29,7 @@ from ..formulas import (
     squared_error,
 )
 from ..network import Network, soft_threshold
-from .samples import Classes, Values
+from .samples import Classes, StandardizedValues, Values
 
 
 class Term:
@@ -117,9 +117,16 @@ class BinaryCrossEntropy(Loss):
 
 
 class SquaredError(Loss):
-    """L₀ for values, as in formula 4.1: `squared_error`."""
+    """L₀ for values, as in formula 4.1: `squared_error`.
 
-    targets = Values
+    Parameters
+    ----------
+    standardized : bool
+        Whether the network's outputs stand for (y − μ)/s instead of y, with μ and s of all targets so far.
+    """
+
+    def __init__(self, standardized=False):
+        self.targets = StandardizedValues if standardized else Values
 
     def __call__(self, a, batch):
         """Return L₀ and its gradient at the outputs."""
@@ -153,9 +160,11 @@ class Replay(BatchTerm):
 
     Parameters
     ----------
-    alpha : float or "1/k"
+    alpha : float or {"1/k", "n/N"}
         The weight of the new batch, α in [0, 1]; "1/k" for 1/k at the k-th task, so that every task counts
-        alike. The first task, which has nothing to replay, has the weight 1 in any case.
+        alike; "n/N" for n new samples among N seen in all, so that every sample counts alike: the objective
+        is then an unbiased estimate of the one that all data together would give, whatever the tasks' sizes.
+        The first task, which has nothing to replay, has the weight 1 in any case.
     loss : Loss or str, optional
         L₀ of the replayed samples; the learner's own when None.
 
@@ -168,9 +177,10 @@ class Replay(BatchTerm):
     replayed = True
 
     def __init__(self, alpha=0.5, loss=None):
-        self.alpha = alpha if alpha == "1/k" else _checks.share("alpha", alpha)
+        self.alpha = alpha if alpha in ("1/k", "n/N") else _checks.share("alpha", alpha)
         self.loss = None if loss is None else as_loss(loss)
         self.tasks = 0
+        self.n, self.seen = 0, 0  # samples of this task, and of all before it
 
     def prepare(self, loss):
         """Replay with the learner's loss, where no other was given."""
@@ -184,7 +194,9 @@ class Replay(BatchTerm):
     @property
     def loss_weight(self):
         """α."""
-        return 1 / (self.tasks + 1) if self.alpha == "1/k" else self.alpha
+        if self.alpha == "1/k":
+            return 1 / (self.tasks + 1)
+        return self.n / (self.n + self.seen) if self.alpha == "n/N" else self.alpha
 
     def __call__(self, a, batch):
         """Return (1 − α) L₀ of the replayed batch and its gradient at the logits."""
@@ -192,9 +204,14 @@ class Replay(BatchTerm):
         weight = 1 - self.loss_weight
         return weight * value, {k: weight * gradient for k, gradient in gradients.items()}
 
+    def begin_task(self, network, data, rng):
+        """Count the task's samples."""
+        self.n = len(data)
+
     def end_task(self, network, data, rng):
         """Count the task."""
         self.tasks += 1
+        self.seen += self.n
 
 
 # ---- distillation ------------------------------------------------------------------------------------

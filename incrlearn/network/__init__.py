@@ -3,6 +3,7 @@
 from .layers import ACTIVATIONS, Layer, Linear, ReLU, Sigmoid, Tanh
 from .network import Network, pad
 from .optimizers import OPTIMIZERS, SGD, Adam, soft_threshold
+from .standardization import Standardize, StandardizeSparse
 
 __all__ = [
     "ACTIVATIONS",
@@ -14,6 +15,8 @@ __all__ = [
     "Network",
     "ReLU",
     "Sigmoid",
+    "Standardize",
+    "StandardizeSparse",
     "Tanh",
     "pad",
     "soft_threshold",

@@ -9,18 +9,18 @@ import numpy as np
 
 def he(units, inputs, fan_out, rng):
     """Draw weights for ReLU layers: w ~ N(0, 2/inputs), b = 0 (He et al., ICCV 2015, eq. 10)."""
-    return _with_bias(rng.normal(0, np.sqrt(2 / inputs), (units, inputs)), 0)
+    return _with_bias(rng.normal(0, np.sqrt(2 / max(inputs, 1)), (units, inputs)), 0)
 
 
 def glorot(units, inputs, fan_out, rng):
     """Draw weights for Tanh layers: w ~ U(±√(6/(inputs + outputs))), b = 0 (Glorot, AISTATS 2010, eq. 16)."""
-    bound = np.sqrt(6 / (inputs + fan_out))
+    bound = np.sqrt(6 / max(inputs + fan_out, 1))
     return _with_bias(rng.uniform(-bound, bound, (units, inputs)), 0)
 
 
 def pytorch(units, inputs, fan_out, rng):
     """Draw weights as `torch.nn.Linear` does: w, b ~ U(±1/√inputs)."""
-    bound = 1 / np.sqrt(inputs)
+    bound = 1 / np.sqrt(max(inputs, 1))
     return rng.uniform(-bound, bound, (units, inputs + 1))
 
 

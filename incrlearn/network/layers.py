@@ -25,6 +25,8 @@ class Layer:
     n_parameters = 0
     #: how wide its input must be; None where any width will do
     inputs = None
+    #: whether it takes inputs as they come, or wants them in the network's dtype
+    any_dtype = False
 
     def connect(self, width):
         """Return the width of the output for inputs of that width; refuse a width that does not fit."""
@@ -58,7 +60,7 @@ class Linear(Layer):
     Parameters
     ----------
     inputs, outputs : int
-        Widths; inputs ≥ 1, outputs ≥ 0 (a head may begin without a class).
+        Widths ≥ 0: a head may begin without a class, a layer behind `StandardizeSparse` without an input.
     bias : bool
         Whether units have a bias b.
     initialization : {"he", "glorot", "pytorch", "zeros"}
@@ -82,7 +84,7 @@ class Linear(Layer):
     """
 
     def __init__(self, inputs, outputs, *, bias=True, initialization="pytorch"):
-        self.inputs = _checks.count("inputs", inputs)
+        self.inputs = _checks.count("inputs", inputs, low=0)
         self.outputs = _checks.count("outputs", outputs, low=0)
         self.bias = bool(bias)
         _checks.choice("initialization", initialization, INITIALIZATIONS)
@@ -120,9 +122,31 @@ class Linear(Layer):
         if self.bias:
             self.b[first:] = rows[:, -1]
 
+    def initialize_inputs(self, rng, first):
+        """Draw the weights of the inputs from `first` on, which were just added."""
+        if not first:
+            return self.initialize(rng)
+        draw = INITIALIZATIONS[self.initialization]
+        self.W[:, first:] = draw(self.outputs, self.inputs, self.outputs, rng)[:, first:-1]
+
+    def compensate(self, r, c):
+        """Do to x′ what was done to x = r x′ + c: b ← b + W c, W ← W r."""
+        if self.bias:
+            self.b += (self.W @ c).astype(self.b.dtype)
+        self.W *= r.astype(self.W.dtype)
+
+    def rescale(self, r, c):
+        """Return r y + c where y was returned: W ← r W, b ← r b + c."""
+        self.W *= r[:, None].astype(self.W.dtype)
+        self.b[:] = r * self.b + c
+
     def forward(self, x):
         """y = x Wᵀ + b."""
-        y = x @ self.W.T
+        if _checks.is_sparse(x):
+            x, columns = _filled(x)
+            y = x @ np.ascontiguousarray(self.W[:, columns].T)
+        else:
+            y = x @ self.W.T
         if self.bias:
             y += self.b
         return y
@@ -134,13 +158,24 @@ class Linear(Layer):
     def gradient(self, x, delta, out):
         """∂L/∂W = δᵀ x and ∂L/∂b = Σᵢ δᵢ, written straight into θ's layout."""
         W, b = self._split(out)
-        np.matmul(delta.T, x, out=W)
+        if _checks.is_sparse(x):
+            x, columns = _filled(x)
+            W[:] = 0
+            W[:, columns] = (x.T @ delta).T
+        else:
+            np.matmul(delta.T, x, out=W)
         if self.bias:
             delta.sum(axis=0, out=b)
 
     def _split(self, vector):
         rows = vector.reshape(self.outputs, self.inputs + self.bias)
         return rows[:, : self.inputs], rows[:, self.inputs] if self.bias else None
+
+
+def _filled(x):
+    """Return a sparse x without its empty columns, and which columns those are that are left."""
+    columns, places = np.unique(x.indices, return_inverse=True)
+    return type(x)((x.data, places, x.indptr), shape=(x.shape[0], len(columns))), columns
 
 
 class ReLU(Layer):

@@ -11,7 +11,9 @@ import numpy as np
 
 from .. import _checks
 from .layers import ACTIVATIONS, Layer, Linear
+from .standardization import Standardize, StandardizeSparse
 
+FRONT = Standardize, StandardizeSparse
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -139,18 +141,21 @@ class Network:
 
         Parameters
         ----------
-        x : array_like of shape (n, inputs)
+        x : array_like or sparse matrix of shape (n, inputs)
+            A sparse one stays sparse up to the first layer with weights.
 
         Returns
         -------
-        ndarray of shape (n, inputs), in the network's dtype
+        ndarray or sparse array of shape (n, inputs)
+            In the network's dtype; before a layer that standardizes, in its own.
 
         Raises
         ------
         ValueError
             If x does not have that shape.
         """
-        x = np.asarray(x, self.dtype)
+        dtype = None if self.layers[0].any_dtype else self.dtype
+        x = _checks.csr(x, dtype) if _checks.is_sparse(x) else np.asarray(x, dtype)
         if x.ndim != 2:
             raise ValueError(f"x must have shape (n_samples, n_features), got shape {x.shape}")
         if self.inputs is not None and x.shape[1] != self.inputs:
@@ -262,7 +267,7 @@ class Network:
             if delta is not None and of is None:
                 layer.gradient(a[k], delta, out)
             elif delta is not None:
-                layer.gradient(of(a[k]), of(delta), out)
+                layer.gradient(_entrywise(of, a[k]), of(delta), out)
             if k == self._first:
                 break  # nothing below has parameters, so nothing below needs a gradient
             if delta is not None:
@@ -317,6 +322,53 @@ class Network:
         head.outputs += units
         self._bind(pad(self.theta, len(self.theta) + units * (head.inputs + head.bias)))
         head.initialize(rng, first=old)
+
+    def observe(self, x, rng):
+        """Let the layer in front take note of new rows; the network's function stays what it was.
+
+        `Standardize` moves its mean and scale, and the layer behind it is compensated; `StandardizeSparse`
+        may also give that layer new inputs. Without such a layer nothing happens.
+
+        Parameters
+        ----------
+        x : ndarray or sparse array of shape (n, inputs)
+        rng : numpy.random.Generator
+            Where the weights of new inputs are drawn from.
+
+        Returns
+        -------
+        ndarray of int, as long as θ was before
+            Where every old parameter now stands in θ.
+
+        Raises
+        ------
+        ValueError
+            If a feature is too large to be squared.
+        """
+        _checks.generator("rng", rng)
+        front, place = self.layers[0], np.arange(len(self.theta))
+        if not isinstance(front, FRONT):
+            return place
+        r, c, new = front.observe(x)
+        layer = self.layers[1]
+        layer.compensate(r, c)
+        return self._widen(layer, new, rng) if new else place
+
+    def _widen(self, layer, new, rng):
+        """Give the first layer with weights new inputs; return where every old parameter now stands.
+
+        A unit is one row of θ, weights and then bias: each row gains `new` entries before its bias.
+        """
+        old = layer.inputs
+        place = np.arange(len(self.theta))
+        unit, entry = np.divmod(place, old + 1)
+        place += np.where(unit < layer.outputs, unit + (entry == old), layer.outputs) * new
+        theta = np.zeros(len(self.theta) + layer.outputs * new, self.dtype)
+        theta[place] = self.theta
+        layer.inputs += new
+        self._bind(theta)
+        layer.initialize_inputs(rng, old)
+        return place
 
     def _bind(self, theta):
         """Make θ the network's parameters, and every layer's parameters views into it."""
@@ -384,9 +436,18 @@ def _separate_layers(layers):
     for k, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             raise TypeError(f"layers[{k}] must be a Layer, got {layer!r} ({type(layer).__name__})")
+    for k, layer in enumerate(layers):
+        behind = layers[k + 1] if k + 1 < len(layers) else None
+        if isinstance(layer, FRONT) and (k or not isinstance(behind, Linear) or not behind.bias):
+            raise ValueError(f"{layer!r} must be the first layer, and the second a Linear with a bias")
     if not layers or len({id(layer) for layer in layers}) < len(layers):
         raise ValueError("layers must be a non-empty list in which no layer stands twice")
     return [copy.copy(layer) for layer in layers]  # a layer may serve as the model of several networks
+
+
+def _entrywise(of, x):
+    """Return numpy.abs or numpy.square of every entry, sparse or not."""
+    return abs(x) if _checks.is_sparse(x) and of is np.abs else x.multiply(x) if _checks.is_sparse(x) else of(x)
 
 
 def _dtype(dtype):
