@@ -5,7 +5,7 @@ stack over one flat vector), `learning` (terms, memories, methods, the one train
 (datasets, scenarios, metrics, comparison). Imports point downward only.
 """
 
-from .estimators import IncrementalClassifier, IncrementalRegressor
+from .estimators import IncrementalClassifier, IncrementalRegressor, load
 from .learning import Learner, LinearRegression, Method
 from .network import SGD, Adam, Linear, Network, ReLU, Sigmoid, Tanh
 
@@ -24,4 +24,5 @@ __all__ = [
     "ReLU",
     "Sigmoid",
     "Tanh",
+    "load",
 ]

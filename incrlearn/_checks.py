@@ -132,6 +132,13 @@ def count(name, value, low=1):
     return int(value)
 
 
+def text(name, value):
+    """Return a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, got {value!r} ({type(value).__name__})")
+    return value
+
+
 def choice(name, value, options):
     """Return options[value], or say which options there are."""
     if not isinstance(value, str) or value not in options:

@@ -21,8 +21,9 @@ def features(X, name="X"):
     array = _checks.as_array(name, X)
     if array.ndim != 2:
         raise ValueError(
-            f"{name}: expected 2D array, got {array.ndim}D array instead, of shape {array.shape}. Reshape your "
-            "data: array.reshape(-1, 1) if it has a single feature, array.reshape(1, -1) if a single sample"
+            f"{name}: expected 2D array, got {array.ndim}D array instead, of shape {array.shape}. "
+            "Reshape your data: array.reshape(-1, 1) if it has a single feature, array.reshape(1, -1) "
+            "if it is a single sample"
         )
     return _finite(name, _real(name, _not_empty(name, array)))
 
@@ -186,6 +187,4 @@ class _NotFitted(ValueError, AttributeError):
 def not_fitted(estimator):
     """Return the error that says so: scikit-learn's NotFittedError, where it has been imported."""
     error = _sklearn_name("NotFittedError", _NotFitted)
-    return error(
-        f"This {estimator} instance is not fitted yet: call 'fit' or 'partial_fit' before using this estimator"
-    )
+    return error(f"This {estimator} instance is not fitted yet: call 'fit' or 'partial_fit' before using it")

@@ -4,7 +4,6 @@ An estimator is a `Learner` with a network in front of it that fits the data: it
 what a learner takes, and adds nothing to how it learns. scikit-learn is not imported here unless it calls us.
 """
 
-import copy
 import inspect
 from numbers import Integral
 
@@ -14,9 +13,7 @@ from . import _checks, _inputs
 from .learning import (
     CrossEntropy,
     Learner,
-    Memory,
     Method,
-    Replay,
     ReservoirMemory,
     SharedMemory,
     SquaredError,
@@ -132,7 +129,9 @@ class _Incremental:
             _inputs.same_columns(type(self).__name__, names, getattr(self, "feature_names_in_", None))
         x, y = _inputs.features(X), self._targets(y)
         if x.shape[0] != len(y):
-            raise ValueError(f"X has {x.shape[0]} samples, but y has {len(y)}: inconsistent numbers of samples")
+            raise ValueError(
+                f"X has {x.shape[0]} samples, but y has {len(y)}: inconsistent numbers of samples"
+            )
         if fresh:
             learner = self._new_learner(x, y)
         else:
@@ -140,19 +139,35 @@ class _Incremental:
             learner = self._learner
             self._tune(learner)
         yield from learner.learn_steps(x, y, task, classes)
-        self._remember(learner, x, names, fresh)
-
-    def _remember(self, learner, x, names, fresh):
-        """Take over what was learned: nothing here can fail."""
         if fresh:
-            vars(self).pop("feature_names_in_", None)
-            if names is not None:
-                self.feature_names_in_ = names
-            self.n_features_in_ = x.shape[1]
-            self.n_samples_seen_ = 0
-            self.notes_ = {}
+            self._begin(x.shape[1], names)
+        self._take_over(learner, x.shape[0])
+
+    def _begin(self, n_features, names, notes=None):
+        """Take note of what the first X was like."""
+        vars(self).pop("feature_names_in_", None)
+        if names is not None:
+            self.feature_names_in_ = names
+        self.n_features_in_ = n_features
+        self.n_samples_seen_ = 0
+        self.notes_ = notes or {}
+
+    def _take_over(self, learner, n_samples):
+        """Take over what was learned: nothing here can fail."""
         self._learner = learner
-        self.n_samples_seen_ += x.shape[0]
+        self.n_samples_seen_ += n_samples
+
+    def _restore(self, learner, n_features_in_, n_samples_seen_, feature_names_in_, notes_):
+        """Become what a file says, if its parts fit together."""
+        names = feature_names_in_
+        if names is not None and len(names) != n_features_in_:
+            raise ValueError(f"{len(names)} column names for {n_features_in_} columns")
+        if n_features_in_ != learner.network.inputs or type(learner.loss) is not type(self._loss()):
+            raise ValueError(f"the learner is not one of {type(self).__name__}")
+        if names is not None:
+            names = np.array([_checks.text("a column name", name) for name in names], object)
+        self._begin(n_features_in_, names, notes_)
+        self._take_over(learner, _checks.count("n_samples_seen_", n_samples_seen_))
 
     def _new_learner(self, x, y):
         """Return a learner whose network fits the data: their width, their precision, sparse or not."""
@@ -267,6 +282,40 @@ class _Incremental:
         samples = learner.memory.samples
         y = samples.y if learner.classes is None else learner.classes[samples.y]
         return samples.x, y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def save(self, path):
+        """Write the model as one file, whole or not at all: `load` brings it back, bit for bit.
+
+        Any NumPy opens it; nothing in it is pickled. It holds the parameters of the network, all that the
+        method remembers (samples, anchors, teachers), the optimizer's state and the state of the random
+        generator: the next `partial_fit` gives what it would have given without saving. What stands in
+        `random_state` is kept if it is a number.
+
+        Parameters
+        ----------
+        path : str or path
+            An existing file is replaced.
+
+        Raises
+        ------
+        NotFittedError
+            If nothing has been learned yet.
+        TypeError
+            If the method has a term, or `notes_` a value, that no file brings back.
+        OSError
+            If the file can not be written; an old one is as it was.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/model.npz"
+        >>> IncrementalClassifier(random_state=0).fit([[0.0], [1.0]], ["a", "b"]).save(path)
+        >>> load(path).classes_
+        array(['a', 'b'], dtype='<U1')
+        """
+        from . import saving
+
+        saving.save(self, path)
 
     @property
     def n_updates_(self):
@@ -483,8 +532,8 @@ class IncrementalClassifier(_Incremental):
         z = learner.logits(self._features(X))[:, np.argsort(learner.classes)]
         return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 
-    def _remember(self, learner, x, names, fresh):
-        super()._remember(learner, x, names, fresh)
+    def _take_over(self, learner, n_samples):
+        super()._take_over(learner, n_samples)
         self.classes_ = np.sort(learner.classes)
 
     def _targets(self, y):
@@ -569,6 +618,38 @@ class IncrementalRegressor(_Incremental):
 
     def _more_tags(self):
         return {**super()._more_tags(), "multioutput": True}
+
+
+def load(path):
+    """Return the model that `save` wrote to a file.
+
+    No file, whoever made it, can do more than become a model or be refused; the memory it costs is bounded
+    by a few times its size.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    IncrementalClassifier or IncrementalRegressor
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it can not be read.
+    incrlearn.storage.ModelFileError
+        A ValueError: if the file is damaged, cut short, no model, or of a newer format.
+
+    Examples
+    --------
+    >>> load("setup.cfg")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    incrlearn.storage.ModelFileError: setup.cfg is not a model that can be read: it is cut short, or no ...
+    """
+    from . import saving
+
+    return saving.load(path, (IncrementalClassifier, IncrementalRegressor))
 
 
 def _widths(sizes):

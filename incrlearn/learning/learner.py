@@ -213,7 +213,7 @@ class Learner:
         batches = minibatches(n, self.batch_size, self.epochs, steps, self.rng)
         for step, rows in enumerate(batches, 1):
             try:
-                self.objective_values.append(self._step(samples[rows]))
+                self.objective_values.append(float(self._step(samples[rows])))
             except FloatingPointError as error:
                 where = f"at step {step} of task {self.n_tasks + 1}"
                 raise FloatingPointError(f"{error} {where}") from None

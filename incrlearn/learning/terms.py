@@ -11,6 +11,8 @@ To evaluate a term changes nothing. What a term remembers is *replaced* at those
 place: that is how a learner that fails in the middle of a task can go back to what it was.
 """
 
+import inspect
+
 import numpy as np
 
 from .. import _checks
@@ -39,6 +41,11 @@ class Term:
     active = True
     #: the weight that the term leaves to L₀, α in formula 4.2
     loss_weight = 1.0
+
+    def __repr__(self):
+        settings = {name: getattr(self, name, None) for name in inspect.signature(type(self)).parameters}
+        plain = [f"{k}={value!r}" for k, value in settings.items() if isinstance(value, int | float | str)]
+        return f"{type(self).__name__}({', '.join(plain)})"
 
     def prepare(self, loss):
         """Take note of the learner's L₀: called once, when a learner takes the term."""

@@ -447,7 +447,9 @@ def _separate_layers(layers):
 
 def _entrywise(of, x):
     """Return numpy.abs or numpy.square of every entry, sparse or not."""
-    return abs(x) if _checks.is_sparse(x) and of is np.abs else x.multiply(x) if _checks.is_sparse(x) else of(x)
+    if _checks.is_sparse(x):
+        return type(x)((of(x.data), x.indices, x.indptr), shape=x.shape)
+    return of(x)
 
 
 def _dtype(dtype):

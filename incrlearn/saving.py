@@ -1,0 +1,118 @@
+"""Saved models: an estimator as one .npz file, and back. What stands in it, and in which order.
+
+header     format, versions, the estimator's name, its hyper-parameters, its learner as a tree
+model.…    the arrays of that tree: θ, moments, anchors, remembered samples, labels
+digest     SHA-256 of all the rest
+"""
+
+import json
+import platform
+
+import numpy as np
+
+from .learning.learner import Learner
+from .learning.state import check_learner, put_together, take_apart
+from .network import StandardizeSparse
+from .storage import ModelFileError, read_archive, write_archive
+
+#: raised by one whenever an older version could not read what a newer one writes
+FORMAT = 1
+
+
+def save(model, path):
+    """Write a fitted estimator to a file, whole or not at all.
+
+    Parameters
+    ----------
+    model : IncrementalClassifier or IncrementalRegressor
+    path : str or path
+
+    Raises
+    ------
+    TypeError, OSError
+        As the estimator's `save`.
+    """
+    from . import __version__
+
+    params = model.get_params()
+    if isinstance(params["random_state"], np.random.Generator | np.random.RandomState):
+        params["random_state"] = None  # its owner goes on drawing from it
+    parts = {"params": params, "learner": model._fitted(), "fitted": _fitted(model)}
+    tree, arrays = take_apart(parts, "model")
+    header = {
+        "format": FORMAT,
+        "estimator": type(model).__name__,
+        "versions": {"incrlearn": __version__, "numpy": np.__version__, "python": platform.python_version()},
+        "notes": _json(model.notes_),
+        "model": tree,
+    }
+    write_archive(path, header, arrays)
+
+
+def _fitted(model):
+    """Return what an estimator knows beside its learner."""
+    names = getattr(model, "feature_names_in_", None)
+    return {
+        "n_features_in_": model.n_features_in_,
+        "n_samples_seen_": model.n_samples_seen_,
+        "feature_names_in_": None if names is None else [str(name) for name in names],
+    }
+
+
+def _json(notes):
+    """Return the notes, if JSON brings them back as they are."""
+    try:
+        same = json.loads(json.dumps(notes)) == notes and isinstance(notes, dict)
+    except (TypeError, ValueError, RecursionError):
+        same = False
+    if not same:
+        raise TypeError(f"notes_ must be a dictionary of JSON values, got {notes!r}")
+    return notes
+
+
+def load(path, estimators):
+    """Return the estimator that `save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+    estimators : sequence of classes
+        Which estimators there are.
+
+    Returns
+    -------
+    estimator
+
+    Raises
+    ------
+    OSError, ModelFileError
+        As `incrlearn.load`.
+    """
+    header, arrays = read_archive(path, FORMAT)
+    try:
+        return _restore(header, arrays, {kind.__name__: kind for kind in estimators})
+    except Exception as error:  # a header made by hand can be wrong in any way
+        what = str(error) or type(error).__name__
+        raise ModelFileError(f"{path} is not a model that can be read: {what}") from None
+
+
+def _restore(header, arrays, estimators):
+    parts = put_together(header["model"], arrays)
+    params, learner, fitted = parts["params"], parts["learner"], parts["fitted"]
+    model = estimators[header["estimator"]]()
+    if set(params) != set(model.get_params()) or not isinstance(learner, Learner):
+        raise ModelFileError("it does not have the hyper-parameters of this version")
+    check_learner(learner)
+    model.set_params(**params)
+    model._restore(learner, **fitted, notes_=_json(header["notes"]))
+    model.predict(_row(learner.network))  # a last trial: what can not predict is no model
+    return model
+
+
+def _row(network):
+    """Return a row of zeros, as the network takes it."""
+    if not isinstance(network.layers[0], StandardizeSparse):
+        return np.zeros((1, network.inputs))
+    from scipy.sparse import csr_array
+
+    return csr_array((1, network.inputs))
