@@ -32,9 +32,9 @@ class _Incremental:
         activation="relu",
         *,
         optimizer="adam",
-        learning_rate=0.002,
+        learning_rate=0.003,
         batch_size=32,
-        n_epochs=20,
+        n_epochs=50,
         memory_size=1000,
         standardize=True,
         random_state=None,
@@ -132,6 +132,8 @@ class _Incremental:
             raise ValueError(
                 f"X has {x.shape[0]} samples, but y has {len(y)}: inconsistent numbers of samples"
             )
+        if classes is not None:
+            classes = self._announced(classes, y)
         if fresh:
             learner = self._new_learner(x, y)
         else:
@@ -207,7 +209,7 @@ class _Incremental:
             replays = any(getattr(term, "replayed", False) for term in self.method)
             return Method(self.method, self._memory(size) if replays else None)
         recipe = as_method(self.method)
-        if isinstance(recipe.memory, ReservoirMemory):
+        if isinstance(recipe.memory, ReservoirMemory) and "per_class" not in self.method:
             return Method(recipe.terms, self._memory(size))
         return recipe
 
@@ -244,7 +246,7 @@ class _Incremental:
         return self._fitted().predict(self._features(X), task)
 
     def score(self, X, y, *, task=None):
-        """Return the accuracy of the predictions, or for values the coefficient of determination R².
+        """Return the accuracy of the predictions.
 
         Parameters
         ----------
@@ -539,6 +541,9 @@ class IncrementalClassifier(_Incremental):
     def _targets(self, y):
         return _inputs.as_labels(y)
 
+    def _announced(self, classes, y):
+        return _inputs.as_classes(classes, y)
+
     def _outputs(self, y):
         return 0
 
@@ -596,8 +601,38 @@ class IncrementalRegressor(_Incremental):
 
     _estimator_type = "regressor"
 
+    def score(self, X, y, *, task=None):
+        """Return the coefficient of determination R²; of several outputs, the mean of theirs.
+
+        Parameters
+        ----------
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+        y : array_like of shape (n_samples,) or (n_samples, n_outputs)
+        task : hashable, optional
+
+        Returns
+        -------
+        float
+            Where an output's targets are all the same, its R² is 1 if they are met exactly, otherwise 0.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            As `predict`; also if y does not fit X.
+        """
+        prediction = self.predict(X, task=task)
+        y = self._targets(y)
+        prediction = prediction.reshape(len(prediction), -1)
+        _checks.same_shape("y", y, "the prediction", prediction)
+        error, variation = np.square(y - prediction).sum(axis=0), np.square(y - y.mean(axis=0)).sum(axis=0)
+        of_any = variation > 0
+        return float(np.where(of_any, 1 - error / np.where(of_any, variation, 1), error == 0).mean())
+
     def _targets(self, y):
         return _inputs.as_values(y)
+
+    def _announced(self, classes, y):
+        return classes  # refused by the learner, whose targets are values
 
     def _outputs(self, y):
         return y.shape[1]

@@ -11,12 +11,18 @@ import platform
 import numpy as np
 
 from .learning.learner import Learner
-from .learning.state import check_learner, put_together, take_apart
-from .network import StandardizeSparse
+from .learning.state import StateError, check_learner, list_of, maybe, put_together, size, take_apart
+from .network import Standardize, StandardizeSparse
 from .storage import ModelFileError, read_archive, write_archive
 
 #: raised by one whenever an older version could not read what a newer one writes
 FORMAT = 1
+#: what an estimator knows beside its learner
+FITTED = {
+    "n_features_in_": size,
+    "n_samples_seen_": size,
+    "feature_names_in_": maybe(list_of(lambda name: type(name) is str)),
+}
 
 
 def save(model, path):
@@ -31,6 +37,9 @@ def save(model, path):
     ------
     TypeError, OSError
         As the estimator's `save`.
+    StateError
+        A ValueError: if what was learned is no model any more, because NaN was written into θ, for example.
+        So what is written can be read.
     """
     from . import __version__
 
@@ -39,6 +48,7 @@ def save(model, path):
         params["random_state"] = None  # its owner goes on drawing from it
     parts = {"params": params, "learner": model._fitted(), "fitted": _fitted(model)}
     tree, arrays = take_apart(parts, "model")
+    _model(tree, arrays)
     header = {
         "format": FORMAT,
         "estimator": type(model).__name__,
@@ -62,7 +72,7 @@ def _fitted(model):
 def _json(notes):
     """Return the notes, if JSON brings them back as they are."""
     try:
-        same = json.loads(json.dumps(notes)) == notes and isinstance(notes, dict)
+        same = json.loads(json.dumps(notes, allow_nan=False)) == notes and isinstance(notes, dict)
     except (TypeError, ValueError, RecursionError):
         same = False
     if not same:
@@ -97,21 +107,40 @@ def load(path, estimators):
 
 
 def _restore(header, arrays, estimators):
-    parts = put_together(header["model"], arrays)
-    params, learner, fitted = parts["params"], parts["learner"], parts["fitted"]
+    if set(header) != {"format", "estimator", "versions", "notes", "model"}:
+        raise ModelFileError("its header does not have what this version writes")
+    if header["estimator"] not in estimators:
+        raise ModelFileError(f"there is no estimator {header['estimator']!r}")
+    params, learner, fitted = _model(header["model"], arrays)
     model = estimators[header["estimator"]]()
-    if set(params) != set(model.get_params()) or not isinstance(learner, Learner):
+    if set(params) != set(model.get_params()):
         raise ModelFileError("it does not have the hyper-parameters of this version")
-    check_learner(learner)
     model.set_params(**params)
     model._restore(learner, **fitted, notes_=_json(header["notes"]))
-    model.predict(_row(learner.network))  # a last trial: what can not predict is no model
+    learner.predict(_row(learner.network))  # a last trial: what can not predict is no model
     return model
 
 
+def _model(tree, arrays):
+    """Return hyper-parameters, learner and the rest, if they are what an estimator consists of."""
+    parts = put_together(tree, arrays)
+    if not isinstance(parts, dict) or set(parts) != {"params", "learner", "fitted"}:
+        raise StateError("it is no estimator")
+    params, learner, fitted = parts["params"], parts["learner"], parts["fitted"]
+    if not isinstance(params, dict) or not isinstance(learner, Learner) or not isinstance(fitted, dict):
+        raise StateError("it is no estimator")
+    if set(fitted) != set(FITTED) or not all(fits(fitted[name]) for name, fits in FITTED.items()):
+        raise StateError("it does not say what it was fitted to")
+    check_learner(learner)
+    return params, learner, fitted
+
+
 def _row(network):
-    """Return a row of zeros, as the network takes it."""
-    if not isinstance(network.layers[0], StandardizeSparse):
+    """Return an ordinary row, as the network takes it."""
+    front = network.layers[0]
+    if isinstance(front, Standardize):
+        return front.mean[None]
+    if not isinstance(front, StandardizeSparse):
         return np.zeros((1, network.inputs))
     from scipy.sparse import csr_array
 

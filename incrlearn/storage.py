@@ -1,11 +1,13 @@
 """Files: written whole, or not at all; and read with suspicion."""
 
+import errno
 import hashlib
 import json
 import math
 import os
+import re
+import stat
 import struct
-import tempfile
 import zipfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,12 +20,13 @@ def whole_file(path):
     """Open a file for writing such that a kill at any moment leaves the old file or the new one.
 
     What is written goes to a temporary file beside it, which is flushed to disk and renamed at the end.
-    Where the block fails the temporary file is removed, and the old file stays as it was.
+    Where the block fails the temporary file is removed, and the old file stays as it was. A kill may leave
+    it behind: its name begins with a dot, and nothing ever looks at it.
 
     Parameters
     ----------
     path : str or path
-        Where the file is to be.
+        Where the file is to be. A link stays one, and what it leads to is written.
 
     Yields
     ------
@@ -33,24 +36,28 @@ def whole_file(path):
     Raises
     ------
     OSError
-        If the folder is not there, or can not be written to.
+        If the folder is not there, or can not be written to, or if there is something else than a file.
 
     Examples
     --------
+    >>> import tempfile
     >>> folder = tempfile.mkdtemp()
     >>> with whole_file(Path(folder) / "a.txt") as file:
     ...     _ = file.write(b"all of it")
     >>> (Path(folder) / "a.txt").read_bytes(), os.listdir(folder)
     (b'all of it', ['a.txt'])
     """
-    path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    import tempfile  # takes its time, and only those who write need it
+
+    path = Path(os.path.realpath(path))
+    mode = _mode_of(path)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _mode_of(path))
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -61,6 +68,10 @@ def whole_file(path):
 
 def _mode_of(path):
     """Return the access rights of the file that is replaced, or of a new file."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is no file that could be replaced", str(path))
     if path.exists():
         return path.stat().st_mode & 0o777
     mask = os.umask(0)
@@ -82,7 +93,13 @@ def _sync_folder(folder):
 
 MEMBERS = 4096
 DIRECTORY_BYTES = 1 << 20
+LARGE = 1 << 32  # from here on a .npz file has a second, wider ending
+#: numbers, booleans and text
 KINDS = "biufU"
+#: what NumPy writes before the entries of an array
+PREFACE = re.compile(
+    rb"{'descr': '([<>|][biufU]\d{1,9})', 'fortran_order': (True|False), 'shape': \(([\d, ]*)\), } *\n"
+)
 
 
 class ModelFileError(ValueError):
@@ -101,14 +118,22 @@ def write_archive(path, header, arrays):
     header : dict
         JSON values.
     arrays : dict of str to ndarray
-        Numbers, booleans or strings.
+        Numbers, booleans or strings; at most 4000.
 
     Raises
     ------
+    TypeError, ValueError
+        If an array holds something else, there are too many, or the header is not JSON.
     OSError
         If the file can not be written.
     """
-    arrays = {**arrays, "header": np.array(json.dumps(header, ensure_ascii=False))}
+    for name, array in arrays.items():
+        if not _is_plain(array.dtype):
+            raise TypeError(f"{name} can not be saved: it holds {array.dtype}, not plain numbers or text")
+    if len(arrays) > 4000:
+        raise ValueError(f"a file can hold 4000 arrays, got {len(arrays)}")
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False)
+    arrays = {**arrays, "header": np.array(text)}
     arrays["digest"] = np.array(_digest(arrays))
     with whole_file(path) as file:
         np.savez(file, **arrays)
@@ -138,6 +163,8 @@ def read_archive(path, version):
     ModelFileError
         If the file is anything else than what was written.
     """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for, a device has no end
+        raise ModelFileError(f"{path} is not a model that can be read: it is no file")
     with open(path, "rb") as file:
         try:
             arrays = _read_members(file)
@@ -145,8 +172,6 @@ def read_archive(path, version):
             digest = arrays.pop("digest", None)
             if digest is None or digest.shape or str(digest) != _digest(arrays):
                 raise ModelFileError("its contents are not what its digest says")
-        except ModelFileError as error:
-            raise ModelFileError(f"{path} is not a model that can be read: {error}") from None
         except Exception as error:  # zipfile, NumPy and json have a dozen errors for what is not theirs
             what = str(error) or type(error).__name__
             raise ModelFileError(f"{path} is not a model that can be read: {what}") from None
@@ -154,11 +179,16 @@ def read_archive(path, version):
     return header, arrays
 
 
+def _is_plain(dtype):
+    """Say whether entries are numbers, booleans or text, and at least a byte each."""
+    return dtype.kind in KINDS and dtype.itemsize > 0
+
+
 def _header(arrays, version):
     """Return the header; a newer format is said first, because nothing else of it can be judged."""
     if "header" not in arrays or arrays["header"].shape or arrays["header"].dtype.kind != "U":
         raise ModelFileError("it has no header")
-    header = json.loads(str(arrays["header"]))
+    header = json.loads(str(arrays["header"]), parse_constant=_no_number)
     found = header.get("format") if isinstance(header, dict) else None
     if type(found) is not int or found < 1:
         raise ModelFileError("its header does not say its format")
@@ -170,13 +200,18 @@ def _header(arrays, version):
     return header
 
 
+def _no_number(name):
+    raise ModelFileError(f"its header holds {name}, which is not JSON")
+
+
 def _digest(arrays):
-    """Return the SHA-256 of names, types, shapes and bytes, in hexadecimal."""
+    """Return the SHA-256 of names, types, shapes, orders and bytes, in hexadecimal."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), order="C", copy=False)
-        digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
-        digest.update(array.reshape(-1).view(np.uint8))
+        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)
+        order = "F" if array.flags.fnc else "C"
+        digest.update(f"{name}|{array.dtype.str}|{array.shape}|{order}|".encode())
+        digest.update(array.reshape(-1, order=order).view(np.uint8))
     return digest.hexdigest()
 
 
@@ -200,32 +235,59 @@ def _read_members(file):
 
 def _check_directory(file, size):
     """Refuse a table of contents that is no plain one at the very end, or one without bounds."""
-    file.seek(max(size - 42, 0))
-    tail = file.read(42)
-    file.seek(0)
-    if len(tail) < 42 or tail[20:24] != b"PK\5\6":
+    file.seek(max(size - 98, 0))
+    tail = file.read(98)
+    wide, locator, ending = tail[-98:-42], tail[-42:-22], tail[-22:]
+    if ending[:4] != b"PK\5\6" or ending[-2:] != b"\0\0":
         raise ModelFileError("it is cut short, or no .npz file")
-    members, length = struct.unpack("<HI", tail[30:36])
-    large = tail[:4] == b"PK\6\7" and size >= 1 << 32  # only there has it a second, wider ending
-    if members > MEMBERS or length > DIRECTORY_BYTES or (tail[:4] == b"PK\6\7" and not large):
+    members, length = struct.unpack("<HI", ending[10:16])
+    start = size - 22 - length
+    if locator[:4] == b"PK\6\7":
+        start -= 76
+        if size < LARGE or wide[:4] != b"PK\6\6" or wide[32:48] != struct.pack("<QQ", members, length):
+            raise ModelFileError("it has two tables of contents")
+    if members > MEMBERS or length > DIRECTORY_BYTES or start < 0:
         raise ModelFileError("its table of contents is too long")
+    file.seek(start)
+    _check_entries(file.read(length), members, size >= LARGE)
+    file.seek(0)
+
+
+def _check_entries(directory, members, large):
+    """Refuse extra fields and comments, which can say other things once more."""
+    place = 0
+    for _ in range(members):
+        name, extra, comment = struct.unpack_from("<HHH", directory, place + 28)
+        fields = directory[place + 46 + name :][:extra]
+        wide = large and len(fields) > 4 and struct.unpack("<HH", fields[:4]) == (1, extra - 4)
+        if comment or (fields and not wide):
+            raise ModelFileError("its table of contents is not a plain one")
+        place += 46 + name + extra
+    if place != len(directory):
+        raise ModelFileError("its table of contents is not a plain one")
 
 
 def _read_array(archive, member, name):
-    """Return one array, its header compared with the member's size before any of it is read."""
+    """Return one array, its preface compared with the member's size before any of it is read."""
     with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read_header is None:
-            raise ModelFileError(f"{name} is written in a format of its own")
-        shape, fortran, dtype = read_header(stream)
-        if dtype.kind not in KINDS or not dtype.itemsize:
-            raise ModelFileError(f"{name} holds {dtype}, not plain numbers or text")
-        if any(n < 0 for n in shape) or math.prod(shape) * dtype.itemsize != member.file_size - stream.tell():
+        magic, length = struct.unpack("<8sH", stream.read(10))
+        preface = PREFACE.fullmatch(stream.read(length))
+        if magic != b"\x93NUMPY\1\0" or preface is None:
+            raise ModelFileError(f"{name} does not begin as plain numbers or text do")
+        dtype = np.dtype(preface[1].decode())
+        shape = tuple(int(n) for n in preface[3].replace(b",", b" ").split())
+        if not _is_plain(dtype) or math.prod(shape) * dtype.itemsize != member.file_size - stream.tell():
             raise ModelFileError(f"{name} has shape {shape}, but not that many entries")
         entries = bytearray(stream.read())  # to its end: the checksum is compared there
-    array = np.ndarray(shape, dtype, entries, order="F" if fortran else "C")
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    array = np.ndarray(shape, dtype, entries, order="F" if preface[2] == b"True" else "C")
+    return _checked(array.astype(dtype.newbyteorder("="), copy=False), name)
+
+
+def _checked(array, name):
+    """Return an array, if its bits are those of booleans, or of characters, where it says so."""
+    kind, bits = array.dtype.kind, array.reshape(-1, order="A")
+    if kind == "b" and (bits.view(np.uint8) > 1).any():
+        raise ModelFileError(f"{name} holds booleans that are neither true nor false")
+    if kind == "U" and (bits.view(np.uint32) > 0x10FFFF).any():
+        raise ModelFileError(f"{name} holds characters that do not exist")
+    return array

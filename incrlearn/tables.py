@@ -29,6 +29,10 @@ _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.0*)?")  # 007 is a name, and so i
 _INDEX = re.compile(r"__index_level_[0-9]+__")  # what pandas puts beside the columns of a Parquet file
 
 
+class BadValue(ValueError):
+    """A value that is missing, or not what its column must hold; the message says which."""
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """Rows of features, with the targets where they were asked for. It is read by `read_table`.
@@ -505,7 +509,7 @@ def _refusal(at, column, wanted, came):
         came = f"{came!r} (decimals are written with a point)"
     else:
         came = repr(came)
-    return ValueError(f"{at}, column {column!r}: must be {wanted}, got {came}")
+    return BadValue(f"{at}, column {column!r}: must be {wanted}, got {came}")
 
 
 def _is_missing(value):

@@ -1,6 +1,7 @@
 """`incrlearn fit`, `update`, `predict`, `evaluate`, `show`: what they learn, print and refuse."""
 
 import csv
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from incrlearn import IncrementalClassifier, IncrementalRegressor, cli, load, storage
+from incrlearn import IncrementalClassifier, IncrementalRegressor, cli, storage
+from incrlearn.estimators import load
 from incrlearn.tables import Table, read_table
 
 CENTRES = {"cat": (0, 0), "dog": (6, 0), "fox": (0, 60), "[red]owl": (6, 60)}
@@ -74,8 +76,7 @@ def priced(tmp_path, capsys):
 
 def test_a_model_is_fitted_updated_tested_and_used(tmp_path, capsys, model):
     printed = done(capsys, "update", model, animals(tmp_path / "more.csv", ["fox"], 10, seed=1))
-    assert "learned 10 rows of" in printed
-    assert "more.csv; new: fox" in printed.replace("\n", " ")
+    assert printed.startswith("learned 10 rows of more.csv; new: fox\n")
     assert re.search(r"40 old rows, kept in memory +100\.0 +100\.0", printed)
     assert re.search(r"10 new rows +– +100\.0", printed)
     assert f"wrote {model}" in printed
@@ -110,10 +111,10 @@ def test_fit_says_what_was_learned_and_from_what(tmp_path, capsys):
         "none",
         *QUICK,
     )
-    assert printed.startswith("learned 2 classes of 'kind' from 40 rows of ")
+    assert printed.startswith("learned 2 classes of 'kind' from 40 rows of first.csv\n")
     for pattern in ("columns +size, weight *$", "classes +cat, dog *$", "method +none *$"):
         assert re.search(pattern, printed, re.M)
-    assert "accuracy   100.0 % of these rows, which it has learned from" in printed
+    assert "accuracy   100.0 % on these rows, which it has learned from" in printed
     assert f"wrote {path} ({path.stat().st_size / 1e3:.0f} kB)" in printed
 
 
@@ -174,7 +175,7 @@ def test_a_method_without_memory_says_so(tmp_path, capsys):
     printed = done(capsys, "update", path, animals(tmp_path / "b.csv", ["fox"]))
     assert "Method none keeps no old rows: incrlearn evaluate tells what it forgot." in printed
     assert "in memory" not in printed
-    assert "memory   keeps no rows" in done(capsys, "show", path)
+    assert re.search("memory +keeps no rows", done(capsys, "show", path))
 
 
 def test_update_can_leave_the_old_model_and_write_a_new_one(tmp_path, capsys, model):
@@ -276,6 +277,8 @@ def test_numbers_are_learned_updated_tested_and_predicted(tmp_path, capsys, pric
     printed = done(capsys, "show", priced)
     assert "a regressor" in printed
     assert "R² by every update" in printed
+    assert "new classes" not in printed
+    assert re.search(r"^more\.csv +40 +\d\.\d{3} +\d\.\d{3} +\d\.\d{3} *$", printed, re.M)
 
 
 def test_whole_numbers_of_many_kinds_bring_regression_to_mind(tmp_path, capsys):
@@ -362,7 +365,7 @@ def test_show_says_what_a_model_knows_and_how_it_came_to(tmp_path, capsys, model
     before = model.read_bytes()
     printed = done(capsys, "show", model)
     assert model.read_bytes() == before
-    assert printed.startswith(f"{model}: a classifier ({len(before) / 1e3:.0f} kB)".replace("\n", " ")[:80])
+    assert printed.startswith(f"m.npz: a classifier ({len(before) / 1e3:.0f} kB)\n")
     pairs = {"classes": r"\[red\]owl, cat, dog, fox", "target": "kind", "columns": "size, weight"}
     pairs |= {"method": "replay", "hidden": "8", "memory": "60 rows", "learned": "60 rows in 2 updates"}
     for name, value in pairs.items():
@@ -400,17 +403,18 @@ def refused(capsys, *arguments, status=2):
     return printed.err
 
 
+NUMBER = "must be a finite number (float32), got"
 BAD_TABLES = {
     "size,kind\n1,cat\n": "has no column 'weight', which was learned from",
     "size,weight,age,kind\n1,2,3,cat\n": "has a column 'age', which was not learned from: leave it out",
-    "size,weight,kind\n1,2,cat\n1,heavy,cat\n": "line 3, column 'weight': must be a finite number (float32), got 'heavy'",
-    "size,weight,kind\n1,2,cat\n,2,cat\n": "line 3, column 'size': must be a finite number (float32), got a missing",
-    "size,weight,kind\n1,NA,cat\n": "column 'weight': must be a finite number (float32), got 'NA' (a missing value)",
-    "size,weight,kind\n1,inf,cat\n": "line 2, column 'weight': must be a finite number (float32), got 'inf'",
+    "size,weight,kind\n1,2,cat\n1,heavy,cat\n": f"line 3, column 'weight': {NUMBER} 'heavy'",
+    "size,weight,kind\n1,2,cat\n,2,cat\n": f"line 3, column 'size': {NUMBER} a missing value",
+    "size,weight,kind\n1,NA,cat\n": f"line 2, column 'weight': {NUMBER} 'NA' (a missing value)",
+    "size,weight,kind\n1,inf,cat\n": f"line 2, column 'weight': {NUMBER} 'inf'",
     "size,weight,kind\n1,2\n": "line 2: 2 values, but the header names 3 columns",
     "size,weight,kind\n": "must have at least one line after the header",
     "size,size,kind\n1,2,cat\n": "the header names the column 'size' more than once",
-    "": "there are none",
+    "": "has no column ",
 }
 BAD_TARGETS = {
     "size,weight,kind\n1,2,cat\n1,2,\n": "line 3, column 'kind': must be a label, got a missing value",
@@ -420,7 +424,7 @@ BAD_TARGETS = {
 
 @pytest.mark.parametrize(
     ("command", "content", "message"),
-    [("predict", *item) for item in list(BAD_TABLES.items())[:-1]]
+    [("predict", *item) for item in BAD_TABLES.items()]
     + [(command, *item) for command in ("update", "evaluate") for item in (BAD_TABLES | BAD_TARGETS).items()],
 )
 def test_a_table_that_does_not_fit_is_refused_and_the_model_is_as_it_was(
@@ -459,10 +463,10 @@ def test_a_table_in_the_place_of_a_model_is_refused(tmp_path, capsys):
         (["--target", "sort"], "a.csv has no column 'sort': there are 'size', 'weight', 'kind'"),
         (["--target", "kind", "--ignore", "id"], "--ignore: a.csv has no column 'id': there are 'size'"),
         (["--target", "kind", "--ignore", "kind"], "--ignore kind: this is the target"),
-        (["--target", "size"], "got '0.0"),
+        (["--target", "size"], "(float32), got 'cat'; --ignore leaves a column out"),
         (
             ["--target", "kind", "--regression"],
-            "line 2, column 'kind': must be a finite number (float32), got 'cat'",
+            "line 2, column 'kind': must be a finite number",
         ),
         (["--target", "kind", "--method", "amnesia"], "method must be one of 'none', "),
         (["--target", "kind", "--hidden", "0"], "hidden_layer_sizes"),
@@ -504,17 +508,17 @@ def test_a_missing_label_does_not_bring_regression_to_mind(tmp_path, capsys):
     assert error.endswith("line 3, column 'y': must be a label, got a missing value\n")
 
 
-@pytest.mark.parametrize("command", ["predict", "update"])
-def test_what_is_read_is_not_written_over(tmp_path, capsys, model, command):
+def test_what_is_read_is_not_written_over(tmp_path, capsys, model):
     data = tmp_path / "data.npz"
     np.savez(data, x=np.zeros((2, 2)), columns=["size", "weight"], kind=["cat", "dog"])
     before = data.read_bytes(), model.read_bytes()
-    assert "would overwrite" in refused(capsys, command, model, data, "--output", data)
-    if command == "predict":
-        assert "would overwrite" in refused(capsys, command, model, data, "--output", model)
-    assert "there is no folder" in refused(capsys, command, model, data, "--output", "nowhere/y.npz")
-    assert (data.read_bytes(), model.read_bytes()) == before
+    assert "would overwrite" in refused(capsys, "predict", model, data, "--output", data)
+    assert "would overwrite" in refused(capsys, "predict", model, data, "--output", model)
     assert "would overwrite" in refused(capsys, "fit", data, "--target", "kind", "--model", data, "--force")
+    assert "is there already" in refused(capsys, "update", model, data, "--output", data)
+    for command in ("predict", "update"):
+        assert "there is no folder" in refused(capsys, command, model, data, "--output", "nowhere/y.npz")
+    assert (data.read_bytes(), model.read_bytes()) == before
 
 
 def test_update_writes_over_no_other_model(tmp_path, capsys, model):
@@ -633,10 +637,13 @@ def test_the_commands_run_as_processes_and_are_quiet_when_piped(tmp_path):
 
 def test_a_reader_that_has_seen_enough_is_no_reason_for_a_traceback(tmp_path, capsys, model):
     data = animals(tmp_path / "a.csv", n=20_000)
+    # unbuffered, Python does not notice that only a part was taken
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen(
         [sys.executable, "-m", "incrlearn", "predict", str(model), str(data)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env=environment,
     ) as process:
         process.stdout.readline()
         process.stdout.close()
@@ -649,7 +656,7 @@ def test_help_has_an_example(capsys, command):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
     assert stop.value.code == 0
-    printed = capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
     assert f"Example: incrlearn {command} " in printed
     if command == "fit":
         assert all(text in printed for text in ("(default replay)", "(default 100)", "(default 0)"))

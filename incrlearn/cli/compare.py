@@ -41,7 +41,7 @@ def add_to(commands):
     add("--learning-rate", type=float, default=defaults.learning_rate, metavar="X", help="Adam's")
     add("--json", metavar="FILE", help="write everything: matrices, settings, versions")
     add("--plot", metavar="FILE", help="draw accuracy on every task after every task (.png, .svg, .pdf)")
-    say_defaults(command, "methods")
+    say_defaults(command)
     command.set_defaults(run=_compare, parser=command)
 
 

@@ -9,6 +9,7 @@ import csv
 import io
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from ..estimators import IncrementalClassifier, IncrementalRegressor, load
 from ..learning import METHODS
 from ..storage import whole_file
-from ..tables import Table, column_names, listed, read_table
+from ..tables import BadValue, Table, column_names, listed, read_table
 from .screen import CalledWrong, check_writable, progress, require, say_defaults, table_of, widths, wrong_call
 
 _DATA = "a table: .csv with a header, .npz, or .parquet"
@@ -46,7 +47,13 @@ def _add_fit(commands):
     )
     add("--regression", action="store_true", help="learn the target as a number, not as a class")
     add("--method", default=defaults.method, help="how it keeps what it knows")
-    add("--hidden", type=widths, default=defaults.hidden_layer_sizes, metavar="N,N", help="layers' widths")
+    add(
+        "--hidden",
+        type=widths,
+        default=defaults.hidden_layer_sizes,
+        metavar="N,N",
+        help="hidden layers' widths",
+    )
     add("--epochs", type=int, default=defaults.n_epochs, metavar="N", help="passes over the rows")
     add("--batch-size", type=int, default=defaults.batch_size, metavar="N", help="rows of a batch")
     add("--learning-rate", type=float, default=defaults.learning_rate, metavar="X", help="Adam's")
@@ -97,7 +104,7 @@ def _command(commands, name, run, text):
 
 
 def _add_target_and_task(add):
-    add("--target", metavar="COLUMN", help="the target, if it is called otherwise than in fit")
+    add("--target", metavar="COLUMN", help="the target, if its name is not that in fit")
     add("--task", metavar="NAME", help="the task that the rows belong to, if the model knows tasks")
 
 
@@ -118,9 +125,9 @@ def _fit(options):
         memory_size=options.memory_size,
         random_state=options.seed,
     )
-    with progress(f"reading {options.data}") as update:
+    with progress(f"reading {_name(options.data)}") as update:
+        table = _first_table(options, target)
         with wrong_call():
-            table = read_table(options.data, target, options.ignore)
             y = table.numbers() if options.regression else _first_labels(table)
         _learn(model, table, y, options.task, update)
         score = model.score(_features(table), y, task=options.task)
@@ -134,18 +141,15 @@ def _fit(options):
 def _new_target(options):
     """Return the target's name, if it and what is to be ignored are columns."""
     with wrong_call():
-        names = column_names(options.data)
+        names = column_names(options.data) or []
+    there = listed(names) or "none"
     archive = Path(options.data).suffix.lower() == ".npz"
     target = options.target or ("y" if archive else None)
     if target is None:
-        raise CalledWrong(
-            f"--target is missing, the column to learn: {options.data} has {listed(names) or 'none'}"
-        )
-    wrong = [name for name in options.ignore if name not in (names or ())]
+        raise CalledWrong(f"--target is missing, the column to learn: {options.data} has {there}")
+    wrong = [name for name in options.ignore if name not in names]
     if wrong:
-        raise CalledWrong(
-            f"--ignore: {options.data} has no column {listed(wrong)}: there are {listed(names or [])}"
-        )
+        raise CalledWrong(f"--ignore: {options.data} has no column {listed(wrong)}: there are {there}")
     if target in options.ignore:
         raise CalledWrong(f"--ignore {target}: this is the target")
     return target
@@ -164,6 +168,14 @@ def _check_new_model(options):
         )
 
 
+def _first_table(options, target):
+    with wrong_call():
+        try:
+            return read_table(options.data, target, options.ignore)
+        except BadValue as error:
+            raise CalledWrong(f"{error}; --ignore leaves a column out") from None
+
+
 def _first_labels(table):
     try:
         return table.labels()
@@ -176,7 +188,7 @@ def _first_labels(table):
 
 def _learn(model, table, y, task, update):
     """Let the model learn, and show how far it is."""
-    update(description=f"learning {table.path}")
+    update(description=f"learning {_name(table.path)}")
     with wrong_call():
         for done, total in model.partial_fit_steps(_features(table), y, task=task):
             update(completed=done, total=total)
@@ -184,12 +196,12 @@ def _learn(model, table, y, task, update):
 
 def _print_fit(options, model, table, score):
     what = "the numbers" if options.regression else f"{_count(len(model.classes_), 'class', 'classes')}"
-    _print(f"learned {what} of {table.target!r} from {_count(len(table), 'row')} of {options.data}\n")
+    _print(f"learned {what} of {table.target!r} from {_count(len(table), 'row')} of {_name(options.data)}\n")
     rows = [("columns", _names(table.columns, 4) if table.columns else table.shape[1])]
     if not options.regression:
         rows.append(("classes", _names(model.classes_)))
     rows.append(("method", options.method))
-    rows.append((_measure(model), f"{_score(model, score)} of these rows, which it has learned from"))
+    rows.append((_measure(model), f"{_score(model, score)} on these rows, which it has learned from"))
     _print_pairs(rows)
     if not options.regression and len(model.classes_) > max(20, len(table) / 5):
         _print(f"\nFew rows for each class: if {table.target!r} is a number to predict, use --regression.")
@@ -204,7 +216,7 @@ def _update(options):
     if options.output:
         _check_output_model(options)
     known = set() if _is_regressor(model) else set(model.classes_.tolist())
-    with progress(f"reading {options.data}") as update:
+    with progress(f"reading {_name(options.data)}") as update:
         table, y = _table_for(model, options)
         memory = _memory(model)
         before = None if memory is None else model.score(*memory)
@@ -234,7 +246,7 @@ def _check_output_model(options):
 
 def _print_update(model, entry):
     new = f"; new: {_names(entry['new_classes'])}" if entry["new_classes"] else ""
-    _print(f"learned {_count(entry['rows'], 'row')} of {entry['file']}{new}\n")
+    _print(f"learned {_count(entry['rows'], 'row')} of {_name(entry['file'])}{new}\n")
     table = table_of(_measure(model, " %"), "before", "after")
     if "memory_rows" in entry:
         scores = (_score(model, entry[key], "") for key in ("memory_before", "memory_after"))
@@ -257,7 +269,7 @@ def _predict(options):
     if options.output:
         check_writable("output", options.output)
         _check_other("output", options.output, options.data, options.model)
-    with progress(f"reading {options.data}"):
+    with progress(f"reading {_name(options.data)}"):
         table, _ = _table_for(model, options, with_target=False)
         with wrong_call():
             columns = _predictions(model, table, options)
@@ -283,11 +295,11 @@ def _predictions(model, table, options):
 
 def _evaluate(options):
     model = _load(options.model)
-    with progress(f"reading {options.data}"):
+    with progress(f"reading {_name(options.data)}"):
         table, y = _table_for(model, options)
         with wrong_call():
             predicted = model.predict(_features(table), task=options.task)
-    _print(f"{options.model} on {_count(len(table), 'row')} of {options.data}\n")
+    _print(f"{_name(options.model)} on {_count(len(table), 'row')} of {_name(options.data)}\n")
     if _is_regressor(model):
         pairs = [("R²", f"{model.score(_features(table), y, task=options.task):.3f}")]
         pairs.append(("mean absolute error", f"{np.abs(predicted - y).mean():.6g}"))
@@ -314,7 +326,7 @@ def _show(options):
     model = _load(options.model)
     notes = model.notes_
     kind = "a regressor" if _is_regressor(model) else "a classifier"
-    _print(f"{options.model}: {kind} ({_size(options.model)})\n")
+    _print(f"{_name(options.model)}: {kind} ({_size(options.model)})\n")
     pairs = [] if _is_regressor(model) else [("classes", _names(model.classes_))]
     names = getattr(model, "feature_names_in_", None)
     pairs.append(("target", notes.get("target", "not noted")))
@@ -322,7 +334,7 @@ def _show(options):
     if notes.get("ignore"):
         pairs.append(("ignored", _names(notes["ignore"])))
     pairs.append(("method", model.method))
-    pairs.append(("hidden", ", ".join(map(str, model.hidden_layer_sizes)) or "none"))
+    pairs.append(("hidden", ", ".join(map(str, np.ravel(model.hidden_layer_sizes))) or "none"))
     memory = _memory(model)
     pairs.append(("memory", "keeps no rows" if memory is None else _count(len(memory[1]), "row")))
     pairs.append(
@@ -330,19 +342,23 @@ def _show(options):
     )
     _print_pairs(pairs)
     if notes.get("history"):
-        _print_history(model, notes["history"])
+        try:
+            _print_history(model, notes["history"])
+        except (TypeError, KeyError, AttributeError):  # notes are their owner's: they may say anything
+            raise CalledWrong(f"{options.model}: the history in its notes was not written here") from None
 
 
 def _print_history(model, history):
     _print(f"\n{_measure(model, ' in %')} by every update, of its rows and of those in memory\n")
-    table = table_of("file", "new classes", "rows", "its rows", "memory before", "after", left=2)
+    words = ["file"] if _is_regressor(model) else ["file", "new classes"]
+    table = table_of(*words, "rows", "its rows", "memory before", "after", left=len(words))
     for entry in history:
-        file = Path(entry["file"]).name + (f" (task {entry['task']})" if entry["task"] else "")
+        file = _name(entry["file"]) + (f" (task {entry['task']})" if entry["task"] else "")
         scores = (
             _score(model, entry[key], "") if key in entry else "–"
             for key in ("score", "memory_before", "memory_after")
         )
-        table.add_row(file, _names(entry["new_classes"]), f"{entry['rows']:,}", *scores)
+        table.add_row(*[file, _names(entry["new_classes"])][: len(words)], f"{entry['rows']:,}", *scores)
     _print(table)
 
 
@@ -369,6 +385,9 @@ def _table_for(model, options, with_target=True):
     names = getattr(model, "feature_names_in_", None)
     ignore = [*model.notes_.get("ignore", ()), target]
     with wrong_call():
+        if _is_regressor(model) and model.network_.outputs > 1:
+            numbers = model.network_.outputs
+            raise ValueError(f"{options.model} predicts {numbers} numbers for a row: use it from Python")
         table = read_table(
             options.data,
             target if with_target else None,
@@ -380,6 +399,8 @@ def _table_for(model, options, with_target=True):
                 f"{options.data} has {_count(table.shape[1], 'column')} of features, "
                 f"but {options.model} has learned from {model.n_features_in_}"
             )
+        if names is None:  # by position, whatever they are called here
+            table = replace(table, columns=None)
         if not with_target:
             return table, None
         if _is_regressor(model):
@@ -420,6 +441,10 @@ def _print_pairs(pairs):
     for name, value in pairs:
         table.add_row(name, str(value))
     _print(table)
+
+
+def _name(path):
+    return Path(path).name
 
 
 def _names(values, most=10):

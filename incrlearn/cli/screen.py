@@ -45,13 +45,13 @@ def widths(text):
     return tuple(int(width) for width in text.split(","))
 
 
-def say_defaults(command, *but):
-    """Add "(default …)" to the help of every option that has one, but of those named."""
+def say_defaults(command):
+    """Add "(default …)" to the help of every option that has one."""
     for action in command._actions:
-        if action.help and action.default not in (None, False, argparse.SUPPRESS) and action.dest not in but:
-            default = action.default
-            default = ",".join(map(str, default)) if isinstance(default, tuple) else default
-            action.help += f" (default {default})"
+        default = action.default
+        if default is None or default is argparse.SUPPRESS or isinstance(default, bool | list):
+            continue
+        action.help += f" (default {','.join(map(str, default)) if isinstance(default, tuple) else default})"
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ..network import Adam, Network
 from .methods import Method
 from .methods import method as method_by_name
 from .samples import Samples, Values
-from .terms import BatchTerm, ParameterTerm, ProximalTerm, Term, as_loss
+from .terms import BatchTerm, Distillation, ParameterTerm, ProximalTerm, Term, as_loss
 
 PREDICTION_ROWS = 4096
 
@@ -190,6 +190,9 @@ class Learner:
             _move(place, len(self.network.theta), [self.optimizer, *self.terms])
             self._targets.announce(classes)
             outputs, number = self._targets.learn(y, task)
+            for term in self.terms:
+                if isinstance(term, Distillation) and term.active and not term.given:
+                    term.teacher = self._targets.follow(term.teacher)
             self._targets.prepare_head(self.network, self.rng)
             yield from self._learn_task(Samples(x, outputs, np.full(y.shape[0], number)))
         self.n_tasks += 1
@@ -420,12 +423,13 @@ class Learner:
         return self._targets.columns(task)
 
     def _features(self, x):
-        if _checks.is_sparse(x):
-            return self.network.as_input(_checks.sparse_rows("x", x))
-        x = _checks.rows("x", x)
+        sparse = _checks.is_sparse(x)
+        x = _checks.sparse_rows("x", x) if sparse else _checks.rows("x", x)
         with np.errstate(over="ignore"):  # what does not fit into float32 is infinite, and refused as such
             converted = self.network.as_input(x)
-        return x if converted is x else _checks.finite("x", converted)
+        if converted.dtype != x.dtype:
+            _checks.finite("x", converted.data if sparse else converted)
+        return converted
 
 
 def _move(place, size, parts):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _checks
-from ..network import Standardize
+from ..network import Linear, Standardize
 
 ALL = slice(None)
 
@@ -124,6 +124,7 @@ class Classes:
 
     def learn(self, y, task):
         """Give an output to every label not seen before; return y as outputs, and the task's number."""
+        y = self._of_one_kind("y", y)  # labels may have been announced since it was checked
         self._give_outputs(np.unique(y))
         outputs = self.outputs(y)
         if task is None:
@@ -145,6 +146,10 @@ class Classes:
         missing = len(self) - network.outputs
         if missing > 0:
             network.grow(missing, rng)
+
+    def follow(self, teacher):
+        """Return the teacher, as it has to answer now: an old class keeps its output."""
+        return teacher
 
     def columns(self, task=None):
         """Return the outputs that compete where the task is known by its id, or is not known."""
@@ -217,6 +222,10 @@ class Values:
     def prepare_head(self, network, rng):
         """Leave the head as it is."""
 
+    def follow(self, teacher):
+        """Return the teacher, as it has to answer now."""
+        return teacher
+
     def columns(self, task=None):
         """Return all outputs."""
         return ALL
@@ -240,7 +249,7 @@ class StandardizedValues(Values):
         z = (y − μ)/s          y = μ + s z
 
     μ and s run along with the targets seen so far, and the head is compensated as they move: what the
-    network predicts stays what it was.
+    network predicts stays what it was. A value that has not varied yet is predicted as what it always was.
     """
 
     def __init__(self, labels=None):
@@ -251,15 +260,25 @@ class StandardizedValues(Values):
     def learn(self, y, task):
         """Move μ and s to those of all targets so far; return y as it is."""
         statistics = Standardize(y.shape[1]) if self.statistics is None else copy.copy(self.statistics)
-        r, c, _ = statistics.observe(y)
-        self.statistics, self.moved = statistics, (1 / r, -c / r)  # old z = r (new z) + c
+        told = (statistics.squares > 0) | (statistics.count == 0)  # else the answer was μ, whatever z was
+        r, c, _ = statistics.observe(y, "y")  # old z = r (new z) + c
+        self.statistics, self.moved = statistics, (np.where(told, 1 / r, 0.0), -c / r)
         return super().learn(y, task)
 
     def prepare_head(self, network, rng):
         """Let the head say in the new scale what it said in the old one."""
+        head = network.layers[-1]
+        if not isinstance(head, Linear) or not head.bias:
+            raise ValueError(f"{head!r} must be a Linear with a bias, so that targets can be standardized")
         if self.moved is not None:
-            network.layers[-1].rescale(*self.moved)
+            head.rescale(*self.moved)
             self.moved = None
+
+    def follow(self, teacher):
+        """Return the teacher, as it has to answer now: in the new scale."""
+        teacher = teacher.copy()
+        teacher.layers[-1].rescale(*self.moved)
+        return teacher
 
     def batch(self, samples):
         """Return the samples as one part, with standardized targets."""
@@ -269,7 +288,7 @@ class StandardizedValues(Values):
     def decode(self, z, task=None):
         """Return y = μ + s z, as a vector where there is one."""
         if self.statistics is not None:
-            z = self.statistics.mean + self.statistics.scale * z
+            z = self.statistics.inverse(z)
         return super().decode(z, task)
 
 

@@ -19,8 +19,8 @@ def glorot(units, inputs, fan_out, rng):
 
 
 def pytorch(units, inputs, fan_out, rng):
-    """Draw weights as `torch.nn.Linear` does: w, b ~ U(±1/√inputs)."""
-    bound = 1 / np.sqrt(max(inputs, 1))
+    """Draw weights as `torch.nn.Linear` does: w, b ~ U(±1/√inputs); without an input b = 0."""
+    bound = 1 / np.sqrt(inputs) if inputs else 0.0
     return rng.uniform(-bound, bound, (units, inputs + 1))
 
 

@@ -123,17 +123,16 @@ class Linear(Layer):
             self.b[first:] = rows[:, -1]
 
     def initialize_inputs(self, rng, first):
-        """Draw the weights of the inputs from `first` on, which were just added."""
-        if not first:
-            return self.initialize(rng)
+        """Draw the weights of the inputs from `first` on, which were just added; biases stay."""
         draw = INITIALIZATIONS[self.initialization]
         self.W[:, first:] = draw(self.outputs, self.inputs, self.outputs, rng)[:, first:-1]
 
     def compensate(self, r, c):
         """Do to x′ what was done to x = r x′ + c: b ← b + W c, W ← W r."""
-        if self.bias:
-            self.b += (self.W @ c).astype(self.b.dtype)
-        self.W *= r.astype(self.W.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is found by the learner
+            if self.bias:
+                self.b += (self.W @ c).astype(self.b.dtype)
+            self.W *= r.astype(self.W.dtype)
 
     def rescale(self, r, c):
         """Return r y + c where y was returned: W ← r W, b ← r b + c."""

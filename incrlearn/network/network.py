@@ -343,9 +343,10 @@ class Network:
         Raises
         ------
         ValueError
-            If a feature is too large to be squared.
+            If x does not have that shape, or a feature is too large to be squared.
         """
         _checks.generator("rng", rng)
+        x = self.as_input(x)
         front, place = self.layers[0], np.arange(len(self.theta))
         if not isinstance(front, FRONT):
             return place

@@ -9,13 +9,15 @@ much, and the layer behind is compensated: the network's function stays what it 
 A teacher is a copy of the whole network, this layer included, and so keeps its own scale.
 """
 
+import math
+
 import numpy as np
 
 from .. import _checks
 from .layers import Layer
 
 BLOCK_ROWS = 4096
-#: a spread below this share of the mean is what rounding makes of a constant
+#: a feature whose spread was never above this share of its mean is a constant, but for rounding
 ROUNDING = 1e-14
 
 
@@ -39,7 +41,7 @@ class Standardize(Layer):
     mean, squares : ndarray of shape (inputs,)
         μ, and the sum of squared deviations from it, in float64.
     scale : ndarray of shape (inputs,)
-        s, the standard deviation; 1 where a feature has not varied.
+        s, the standard deviation; 1 where a feature has not varied, whose `squares` are 0.
 
     Raises
     ------
@@ -71,21 +73,22 @@ class Standardize(Layer):
     def __repr__(self):
         return f"Standardize({self.inputs})"
 
-    def _deviation(self):
-        """Return the standard deviation, exactly 0 where a feature has not varied."""
-        s = np.sqrt(self.squares / max(self.count, 1))
-        return np.where(s > ROUNDING * np.abs(self.mean), s, 0.0)
+    def connect(self, width):
+        """Return how many features there are."""
+        return self.inputs
 
     def bind(self, theta):
         """Take the network's dtype: y is of that."""
         self.dtype = theta.dtype
 
-    def observe(self, x):
+    def observe(self, x, name="x"):
         """Move μ and s to those of all rows so far, these included; nothing is changed in place.
 
         Parameters
         ----------
         x : ndarray or sparse array of shape (n, inputs)
+        name : str
+            What x is called in an error.
 
         Returns
         -------
@@ -99,35 +102,35 @@ class Standardize(Layer):
         ValueError
             If a feature is too large to be squared.
         """
-        count, mean, old = self.count, self.mean, self._deviation()
+        count, mean, squares = self.count, self.mean, self.squares
         for start in range(0, x.shape[0], BLOCK_ROWS):
-            self._observe_block(_dense(x[start : start + BLOCK_ROWS]).astype(np.float64, copy=False))
-        s = self._deviation()
-        self.scale = np.where(s > 0, s, 1.0)
-        if not count:
-            return np.ones(self.inputs), np.zeros(self.inputs), 0
-        # all rows so far were 0 where old is 0: any scale says the same of them, so take the new one
-        old = np.where(old > 0, old, self.scale)
-        return self.scale / old, (self.mean - mean) / old, 0
+            block = _dense(x[start : start + BLOCK_ROWS]).astype(np.float64, copy=False)
+            count, mean, squares = _with_block(name, block, count, mean, squares)
+        varied, known = squares > 0, self.squares > 0
+        scale = np.where(varied, np.sqrt(squares) / math.sqrt(max(count, 1)), 1.0)
+        r, c = np.ones(self.inputs), np.zeros(self.inputs)
+        if self.count:
+            # where nothing had varied all rows were 0: any scale says the same of them, so take the new one
+            old = np.where(known, self.scale, scale)
+            r, c = scale / old, np.where(varied, (mean - self.mean) / old, 0.0)
+        self.count, self.mean, self.squares, self.scale = count, mean, squares, scale
+        return r, c, 0
 
-    def _observe_block(self, x):
-        """Chan's update: d = mean_b − mean, squares ← squares + squares_b + d² n n_b/(n + n_b)."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            n, mean = len(x), x.mean(axis=0)
-            d, total = mean - self.mean, self.count + n
-            squares = self.squares + np.square(x - mean).sum(axis=0) + np.square(d) * (self.count * n / total)
-        for column in np.flatnonzero(~np.isfinite(squares)):
-            largest = np.abs(x[:, column]).max()
-            raise ValueError(f"x must have a finite variance, got values up to {largest} in column {column}")
-        self.count, self.mean, self.squares = total, self.mean + d * (n / total), squares
+    def _slope(self):
+        """Return ∂y/∂x: 1/s, and 0 where a feature has not varied; 1 before the first row."""
+        return np.where(self.squares > 0, 1 / self.scale, 0.0) if self.count else 1 / self.scale
 
     def forward(self, x):
-        """y = (x − μ)/s."""
-        return ((_dense(x) - self.mean) / self.scale).astype(self.dtype)
+        """y = (x − μ)/s, and 0 where a feature has not varied."""
+        return ((_dense(x) - self.mean) * self._slope()).astype(self.dtype)
+
+    def inverse(self, y):
+        """x = μ + s y, and μ where a feature has not varied."""
+        return self.mean + np.where(self.squares > 0, self.scale, 0.0) * y
 
     def backward(self, x, y, delta):
-        """∂L/∂x = δ/s."""
-        return (delta / self.scale).astype(self.dtype)
+        """∂L/∂x = δ/s, and 0 where a feature has not varied."""
+        return (delta * self._slope()).astype(self.dtype)
 
 
 class StandardizeSparse(Layer):
@@ -208,29 +211,31 @@ class StandardizeSparse(Layer):
         ValueError
             If an entry is too large to be squared.
         """
-        x, old = _checks.csr(x), self.scale
+        x = _checks.csr(x)
+        data = x.data[x.data != 0]
+        found, entries = np.unique(x.indices[x.data != 0], return_inverse=True)
+        new = found[~np.isin(found, self.columns)]
+        columns, old = np.concatenate([self.columns, new]), self.scale
+        place, _ = _places(columns, found)
+        filled, squares = _padded(self.filled, len(new)), _padded(self.squares, len(new))
+        filled[place] += np.bincount(entries, minlength=len(found))
         with np.errstate(over="ignore"):
-            squares = np.square(x.data, dtype=np.float64)
-        if not np.isfinite(squares.sum()):
-            raise ValueError(f"x must be possible to square, got {x.data[squares.argmax()]}")
-        columns, entries = np.unique(x.indices[x.data != 0], return_inverse=True)
-        new = columns[~np.isin(columns, self.columns)]
-        self.columns = np.concatenate([self.columns, new])
-        place, _ = self._places(columns)
-        self.filled = _padded(self.filled, len(new))
-        self.filled[place] += np.bincount(entries, minlength=len(columns))
-        self.squares = _padded(self.squares, len(new))
-        self.squares[place] += np.bincount(entries, squares[x.data != 0], minlength=len(columns))
-        s = np.sqrt(self.squares / self.filled)
+            added = np.square(data, dtype=np.float64)
+            squares[place] += np.bincount(entries, added, minlength=len(found))
+        if not np.isfinite(squares).all():
+            raise ValueError(f"x must be possible to square, got {data[added.argmax()]}")
+        s = np.sqrt(squares) / np.sqrt(filled)
+        self.columns, self.filled, self.squares = columns, filled, squares
         self.scale = np.where((s > 0) & self.scaled, s, 1.0)  # a square may have vanished
         return self.scale[: len(old)] / old, np.zeros(len(old)), len(new)
 
     def forward(self, x):
         """y = x[:, columns]/s; entries in columns that were empty so far are left out."""
         x = _checks.csr(x)
-        place, known = self._places(x.indices)
-        entries = np.where(known, x.data / self.scale[place], 0) if len(self.columns) else 0 * x.data
-        return type(x)((entries.astype(self.dtype), place, x.indptr), shape=(x.shape[0], len(self.columns)))
+        place, known = _places(self.columns, x.indices)
+        place, before = place[known], np.concatenate([[0], known.cumsum()])
+        entries = (x.data[known] / self.scale[place]).astype(self.dtype)
+        return type(x)((entries, place, before[x.indptr]), shape=(x.shape[0], len(self.columns)))
 
     def backward(self, x, y, delta):
         """∂L/∂x = δ/s at the columns filled so far, 0 elsewhere."""
@@ -238,13 +243,31 @@ class StandardizeSparse(Layer):
         gradient[:, self.columns] = delta / self.scale
         return gradient
 
-    def _places(self, columns):
-        """Return where in `self.columns` each of the columns stands, and whether it does."""
-        if not len(self.columns):
-            return np.zeros(len(columns), np.intp), np.zeros(len(columns), bool)
-        order = np.argsort(self.columns)
-        place = order[np.searchsorted(self.columns, columns, sorter=order).clip(max=len(order) - 1)]
-        return place, self.columns[place] == columns
+
+def _with_block(name, x, count, mean, squares):
+    """Chan's update: d = mean_b − mean, squares ← squares + squares_b + d² n n_b/(n + n_b)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        n, total = len(x), count + len(x)
+        centred = x - x[0]  # of a constant exactly 0, whatever rounding makes of its mean
+        shift = centred.mean(axis=0)
+        centred -= shift
+        d = x[0] + shift - mean
+        mean = mean + d * (n / total)
+        moved = squares + np.square(centred).sum(axis=0) + np.square(d) * (count * n / total)
+        rounding = total * np.square(ROUNDING * mean)
+    for column in np.flatnonzero(~np.isfinite(moved)):
+        largest = np.abs(x[:, column]).max()
+        raise ValueError(f"{name} must have a finite variance, got values up to {largest} in column {column}")
+    return total, mean, np.where((squares > 0) | (moved > rounding), moved, 0.0)
+
+
+def _places(known, columns):
+    """Return where among the known ones each of the columns stands, and whether it does."""
+    if not len(known):
+        return np.zeros(len(columns), np.intp), np.zeros(len(columns), bool)
+    order = np.argsort(known)
+    place = order[np.searchsorted(known, columns, sorter=order).clip(max=len(order) - 1)]
+    return place, known[place] == columns
 
 
 def _padded(vector, zeros):

@@ -216,7 +216,7 @@ def relations(term, look):
 def alpha(term, tasks):
     """What the term leaves to L₀ at the last of so many tasks."""
     share = getattr(term, "alpha", 1.0)
-    return 1 / tasks if share == "1/k" else share
+    return 1 / tasks if share in ("1/k", "n/N") else share  # all tasks of a scene have as many rows
 
 
 def replay(term, look):
@@ -283,7 +283,7 @@ def drawn_terms(kind, scene, given):
     at, teacher = st.sampled_from([1, -2, -1]), teachers(scene) if given else st.none()
     anchored = st.booleans()
     return {
-        Replay: lambda: st.builds(Replay, SHARES | st.just("1/k"), losses(scene)),
+        Replay: lambda: st.builds(Replay, SHARES | st.sampled_from(["1/k", "n/N"]), losses(scene)),
         Logits: lambda: st.builds(
             Logits,
             SHARES,

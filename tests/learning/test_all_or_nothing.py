@@ -6,8 +6,9 @@ import functools
 import numpy as np
 import pytest
 
-from incrlearn import SGD, Adam, Learner, Method
+from incrlearn import SGD, Adam, Learner, Linear, Method, Network, ReLU
 from incrlearn.learning import BatchTerm, ClassBalancedMemory, Everything, method
+from incrlearn.network import Standardize, StandardizeSparse
 
 from .helpers import points, rng, small_network, state
 
@@ -176,6 +177,28 @@ def test_a_failed_first_task_leaves_no_trace(recipe, known, arguments, error, ma
     leaves_no_trace(learner_of(recipe, 0, known), lambda learner: learner.learn(*arguments), error, match)
 
 
+FRONTS = {"Standardize": (Standardize(2), 2), "StandardizeSparse": (StandardizeSparse(2), 0)}
+BEHIND = {
+    **{name: rest for name, rest in BROKEN.items() if " at " in name},
+    "too large to be squared": ((with_row([1.0, 1e200]), Y), ValueError, "^x must .* got .*1e"),
+    "another kind of classes": ((X, Y, None, ["a"]), TypeError, r"holds \w+, but the labels known so far"),
+    "NaN in x": ((with_row([np.nan, 0]), Y), ValueError, "x must be finite"),
+}
+
+
+@pytest.mark.parametrize(("front", "width"), FRONTS.values(), ids=FRONTS)
+@pytest.mark.parametrize("tasks", [0, 1])
+@pytest.mark.parametrize(("arguments", "error", "match"), BEHIND.values(), ids=BEHIND)
+def test_a_failed_task_leaves_the_scale_of_features_as_it_was(front, width, tasks, arguments, error, match):
+    """The second column is filled in the task that fails: it varies, or becomes a new input."""
+    network = Network([front, Linear(width, 6), ReLU(), Linear(6, 0)], rng(), "float64")
+    terms = [*method("replay+logits+features+l2_anchored").terms, Trap()]
+    learner = Learner(network, Method(terms, FragileMemory(4)), rng=rng(), epochs=1, batch_size=6)
+    for _ in range(tasks):
+        learner.learn(points([0, 1])[0] * [1, 0], points([0, 1])[1])
+    leaves_no_trace(learner, lambda learner: learner.learn(*arguments), error, match)
+
+
 @pytest.mark.parametrize(
     ("use", "arguments", "match"),
     [
@@ -214,7 +237,8 @@ def diverging(dtype, learning_rate, steps, recipe="none", activation="relu"):
     return learner
 
 
-@pytest.mark.parametrize("recipe", ["none", "replay+logits+l1_anchored", "features+l2"])
+# λ is small: a step of L1 this long would pull every parameter back to where it was
+@pytest.mark.parametrize("recipe", ["none", "replay+logits+l1_anchored(strength=1e-5)", "features+l2"])
 @pytest.mark.parametrize(("dtype", "learning_rate"), [("float32", 1e25), ("float64", 1e200)])
 def test_a_huge_learning_rate_is_reported_with_its_step_and_leaves_no_trace(recipe, dtype, learning_rate):
     learner = diverging(dtype, learning_rate, 30, recipe)

@@ -122,6 +122,38 @@ def test_a_task_may_be_one_row_of_one_class():
     assert learner.learn([[0.0, 0.0]], ["other"]).classes.tolist() == ["only", "other"]
 
 
+def test_labels_announced_with_a_task_have_an_output_whether_it_holds_them_or_not():
+    learner = learner_of().learn(*points([0, 1]), classes=[4, 1])
+    assert learner.classes.tolist() == [4, 1, 0]
+    assert learner.network.outputs == 3
+    learner.learn(*points([2, 4]), classes=[3, 0, 2])
+    assert learner.classes.tolist() == [4, 1, 0, 3, 2]
+    assert learner.predict_proba(points([3])[0]).shape == (10, 5)
+
+
+@pytest.mark.parametrize("bad", [["a"], [1, 1], [0.5], [[1, 2], [3, 4]]])
+def test_announced_labels_that_can_not_be_are_refused_by_name_and_leave_no_trace(bad):
+    learner = learner_of().learn(*points([0, 1]))
+    before = state(learner)
+    with pytest.raises((ValueError, TypeError), match=r"\bclasses\b"):
+        learner.learn(*points([0, 1]), classes=bad)
+    assert state(learner) == before
+
+
+def test_announced_labels_of_another_kind_than_the_first_task_s_are_refused():
+    learner = learner_of()
+    before = state(learner)
+    with pytest.raises(TypeError, match=r"^y holds integers, but the labels known so far are strings$"):
+        learner.learn(*points([0, 1]), classes=["ape", "bee"])
+    assert state(learner) == before
+
+
+def test_values_have_no_classes_to_announce():
+    learner = Learner(Network.mlp(2, 1, rng=rng()), rng=rng(), loss="squared_error")
+    with pytest.raises(ValueError, match=r"^classes can not be given where the targets are values"):
+        learner.learn(*values(), classes=[1, 2])
+
+
 # ---- tasks -------------------------------------------------------------------------------------------
 
 
@@ -235,6 +267,18 @@ def test_long_inputs_are_answered_in_blocks_as_if_at_once():
     assert len(learner.predict(x)) == 10_000
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bad", [3, 5000])
+def test_a_row_too_large_for_the_network_is_refused_with_its_number(dtype, bad):
+    learner = learner_of(dtype=dtype).learn(*points([0, 1]))
+    learner.network.theta *= 1e5
+    x = rng().normal(size=(5010, 2))
+    x[bad] = 1e38 if dtype == "float32" else 1e307
+    for use in (learner.logits, learner.predict, learner.predict_proba):
+        with pytest.raises(ValueError, match=rf"^x is too large for the network in row {bad}: its outputs"):
+            use(x)
+
+
 def test_values_learned_for_a_task_are_predicted_for_it():
     x, y = values()
     learner = Learner(Network.mlp(2, 1, rng=rng()), rng=rng(), loss="squared_error", steps=1)
@@ -298,6 +342,21 @@ def test_a_task_takes_its_epochs_or_its_steps(options, steps):
         learner.learn(*points([0, 1]))
         assert len(learner.objective_values) == steps
         assert learner.n_tasks == tasks
+
+
+class Asked(ReservoirMemory):
+    """A memory that keeps a record of how many samples it was asked for."""
+
+    def draw(self, n, rng):
+        self.asked = [*getattr(self, "asked", []), n]
+        return super().draw(n, rng)
+
+
+def test_at_every_step_as_many_samples_are_replayed_as_a_full_batch_has():
+    learner = Learner(small_network(), Method([Replay()], Asked(9)), rng=rng(), batch_size=6, epochs=2)
+    for _ in range(2):
+        learner.learn(*points([0, 1]))
+    assert learner.memory.asked == [6] * 16
 
 
 # ---- nothing but the generator decides ---------------------------------------------------------------

@@ -42,7 +42,7 @@ RECIPES = {
     "logits_cross_entropy": ([(Logits, {"divergence": soft_cross_entropy})], None),
     "features": ([(Features, {"at": -2})], None),
     "relations": ([(Relations, {"at": -1})], None),
-    "replay": ([(Replay, {"alpha": 0.5})], ClassBalancedMemory),
+    "replay": ([(Replay, {"alpha": "n/N"})], ClassBalancedMemory),
 }
 
 

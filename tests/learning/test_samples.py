@@ -4,9 +4,11 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given
+from scipy.sparse import coo_array, csr_array, issparse
 
+from incrlearn import Linear, Network, Tanh
 from incrlearn.learning import Samples
-from incrlearn.learning.samples import Classes, Values
+from incrlearn.learning.samples import Classes, StandardizedValues, Values
 
 #: a few tasks: id (None where it is not known), and the labels seen in it
 TASKS = st.lists(
@@ -195,3 +197,143 @@ def test_samples_are_selected_and_joined_with_all_that_belongs_to_them():
     assert both.y.tolist() == [6, 4, 7]
     assert both.task.tolist() == [0, 0, 1]
     assert both.x.tolist() == [[4, 5], [0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("kinds", [(csr_array, csr_array), (csr_array, np.array), (np.array, coo_array)])
+def test_sparse_samples_are_selected_and_joined_with_dense_ones_and_stay_sparse(kinds):
+    x = np.array([[0, 1.0, 0], [2, 0, 0], [0, 0, 0]])
+    first, second = (Samples(kind(x), np.arange(3), np.zeros(3, int)) for kind in kinds)
+    both = first + second
+    assert isinstance(both.x, csr_array)
+    assert len(both) == 6
+    assert both.x.toarray().tolist() == [*x.tolist(), *x.tolist()]
+    for rows in ([4, 0], slice(1, 3), np.array([], int), np.arange(6) > 3):
+        chosen = both[rows]
+        assert chosen.x.toarray().tolist() == np.concatenate([x, x])[rows].tolist()
+        assert chosen.y.tolist() == both.y[rows].tolist()
+    twin = both.copy()
+    both.x.data[:] = 0
+    assert twin.x.toarray().any()
+
+
+def test_dense_samples_stay_dense():
+    assert not issparse((samples([1]) + samples([2])).x)
+
+
+def test_announced_labels_have_outputs_from_then_on_in_the_order_in_which_they_are_given():
+    classes = Classes([5])
+    classes.announce([9, 5, 7])
+    assert classes.labels.tolist() == [5, 9, 7]
+    outputs, _ = classes.learn(classes.check([7, 1], 0), None)
+    assert outputs.tolist() == [2, 3]
+    assert classes.labels.tolist() == [5, 9, 7, 1]
+    for nothing in (None, [], np.array([])):
+        classes.announce(nothing)
+    assert len(classes) == 4
+
+
+@pytest.mark.parametrize("bad", [["a"], [1, 1], [0.5], [None], [[1, 2], [3, 4]], [True]])
+def test_labels_that_can_not_be_announced_are_refused_by_name(bad):
+    classes = Classes([0, 1])
+    with pytest.raises((ValueError, TypeError), match=r"\bclasses\b"):
+        classes.announce(bad)
+    assert classes.labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("y", "announced"), [([0, 1], ["a"]), (["a"], [1]), ([1], [True]), ([True], [0])])
+def test_labels_of_another_kind_than_those_just_announced_are_refused(y, announced):
+    classes = Classes()
+    y = classes.check(y, 0)
+    classes.announce(announced)
+    with pytest.raises(TypeError, match=r"^y holds \w+, but the labels known so far are \w+$"):
+        classes.learn(y, None)
+    assert classes.labels.tolist() == announced
+
+
+# ---- values of any scale -----------------------------------------------------------------------------
+
+
+def a_head(outputs, dtype="float64", seed=0):
+    return Network([Linear(3, 4), Tanh(), Linear(4, outputs)], np.random.default_rng(seed), dtype)
+
+
+def next_targets(values, network, y):
+    y = values.check(y, network.outputs)
+    values.learn(y, None)
+    values.prepare_head(network, None)
+    return y
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 3),
+    st.integers(-100, 100),
+    st.sampled_from([0, 1, 1e3]),
+    st.integers(0, 2),
+)
+def test_predictions_stay_as_mean_and_scale_of_the_targets_move(seed, outputs, exponent, offset, constant):
+    """Of targets of any scale; and of those that have not varied so far it is their one value."""
+    random, network, values = np.random.default_rng(seed), a_head(outputs), StandardizedValues()
+    x, scale = random.normal(size=(20, 3)), 10.0**exponent
+    for _ in range(4):
+        y = scale * (random.normal(size=(9, outputs)) * 10 ** random.uniform(-1, 1) + offset)
+        y[:, :constant] = scale * 0.7
+        if values.statistics is None:
+            next_targets(values, network, y[: random.integers(1, 9)])
+        before = values.decode(network(x))
+        assert (before.reshape(20, -1)[:, :constant] == scale * 0.7).all()
+        next_targets(values, network, y)
+        size = np.abs(before).max() + np.abs(y).max()
+        assert np.abs(values.decode(network(x)) - before).max() <= 1e-11 * size
+    y[:, :constant] *= 1 + random.normal(size=y[:, :constant].shape)
+    before = values.decode(network(x))
+    next_targets(values, network, y)
+    assert np.abs(values.decode(network(x)) - before).max() <= 1e-11 * (size + np.abs(y).max())
+
+
+def test_what_a_network_is_taught_are_targets_of_mean_zero_and_deviation_one():
+    values, network, random = StandardizedValues(), a_head(2), np.random.default_rng(0)
+    parts = [next_targets(values, network, 1e9 + 5 * random.normal(size=(n, 2))) for n in (3, 20, 7)]
+    y = np.concatenate(parts)
+    batch = values.batch(samples(y))
+    assert np.abs(batch.y.mean(axis=0)).max() < 1e-6
+    assert np.abs(batch.y.std(axis=0) - 1).max() < 1e-6
+    assert np.abs(values.decode(batch.y) - y).max() < 1e-6
+    (part,) = batch.parts
+    assert part.y is batch.y
+
+
+def test_a_teacher_follows_the_scale_of_the_targets_and_a_class_keeps_its_output():
+    values, network, random = StandardizedValues(), a_head(2), np.random.default_rng(0)
+    next_targets(values, network, random.normal(size=(5, 2)))
+    teacher, x = network.copy(), random.normal(size=(6, 3))
+    before, theta = values.decode(teacher(x)), teacher.theta.copy()
+    values.learn(values.check(100 + 50 * random.normal(size=(5, 2)), 2), None)
+    follower = values.follow(teacher)
+    assert np.allclose(values.decode(follower(x)), before, rtol=1e-12)
+    assert (teacher.theta == theta).all()
+    values.prepare_head(network, None)
+    assert (network.theta == follower.theta).all()
+    for others in (Classes([1, 2]), Values()):
+        assert others.follow(teacher) is teacher
+
+
+@pytest.mark.parametrize("bad", [1e200, -1e300])
+def test_targets_too_large_to_be_squared_are_refused_by_name(bad):
+    values, network = StandardizedValues(), a_head(2)
+    next_targets(values, network, [[1.0, 2.0], [3.0, 4.0]])
+    before = vars(values).copy()
+    with pytest.raises(ValueError, match=r"^y must have a finite variance, got .* in column 1$"):
+        values.learn(np.array([[0.0, bad]]), None)
+    assert vars(values) == before
+
+
+@pytest.mark.parametrize(
+    "layers", [[Linear(2, 1, bias=False)], [Linear(2, 1), Tanh()]], ids=["without a bias", "not Linear"]
+)
+def test_a_head_that_can_not_be_compensated_is_refused(layers):
+    network = Network(layers, np.random.default_rng(0))
+    with pytest.raises(
+        ValueError, match=r"must be a Linear with a bias, so that targets can be standardized"
+    ):
+        StandardizedValues().prepare_head(network, None)

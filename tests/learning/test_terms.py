@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from scipy.optimize import minimize_scalar
 
 from incrlearn import SGD, Learner, Linear, Method, Network
-from incrlearn.formulas import distilled_cross_entropy, forward_kl, l2, reverse_kl, soft_cross_entropy
+from incrlearn.formulas import (
+    cross_entropy,
+    distilled_cross_entropy,
+    forward_kl,
+    l2,
+    reverse_kl,
+    soft_cross_entropy,
+)
 from incrlearn.learning import (
     L1,
     L2,
@@ -22,7 +29,9 @@ from incrlearn.learning import (
     ProximalTerm,
     Relations,
     Replay,
+    ReservoirMemory,
     Samples,
+    SharedMemory,
     Term,
     terms,
 )
@@ -149,6 +158,7 @@ WAITING = [
     Relations(),
     Replay(),
     Replay("1/k"),
+    Replay("n/N"),
     L1(1.0, anchored=True),
     L2(1.0, anchored=True),
     ElasticNet(1.0, anchored=True),
@@ -256,6 +266,65 @@ def test_replay_by_one_over_k_weighs_every_task_alike():
         term = learner.halfway[0].terms[0]
         weights.append(term.loss_weight if term.active else 1.0)
     assert weights == [1, 1 / 2, 1 / 3, 1 / 4]
+
+
+SIZES = [4, 1, 10, 3]  # rows of each of a few tasks
+
+
+def sized_tasks():
+    """Return tasks of very different sizes, in which classes come and come again."""
+    x, y = points([0, 1, 2], n=6)
+    ends = np.cumsum(SIZES)
+    return [(x[end - n : end], y[end - n : end]) for n, end in zip(SIZES, ends, strict=True)]
+
+
+def test_replay_by_n_over_all_weighs_every_sample_alike():
+    learner = Halfway(
+        small_network(), Method([Replay("n/N")], Few()), rng=rng(), steps=1, batch_size=3, classes=[0, 1, 2]
+    )
+    weights = []
+    for x, y in sized_tasks():
+        learner.learn(x, y)
+        term = learner.halfway[0].terms[0]
+        weights.append(term.loss_weight if term.active else 1.0)
+    assert weights == [1, 1 / 5, 10 / 15, 3 / 18]
+
+
+@pytest.mark.parametrize("memory", [ReservoirMemory(100), SharedMemory(100)], ids=by_kind)
+def test_replay_by_n_over_all_follows_on_average_the_gradient_of_all_samples_ever_seen(memory):
+    """The mean over every pair of a new sample and a replayed one, where a memory has kept all."""
+    learner = Learner(
+        small_network(dtype="float64"), Method([Replay("n/N")], memory), rng=rng(), batch_size=1, epochs=1
+    )
+    *before, (x, y) = sized_tasks()
+    for task in before:
+        learner.learn(*task)
+    for _ in learner.learn_steps(x, y):  # the memory does not hold this task yet
+        new, old = Samples(x, learner._targets.outputs(y), np.full(3, -1)), learner.memory.samples
+        assert len(old) == sum(SIZES[:-1])
+        pairs = [learner.objective(new[[i]], old[[j]]) for i in range(3) for j in range(len(old))]
+        a = learner.network.forward(np.concatenate([x, old.x]))
+        value, slope = cross_entropy(a[-1], np.concatenate([new.y, old.y]))
+        agree(np.mean([value for value, _ in pairs]), value, 1e-13)
+        agree(
+            sum(gradient for _, gradient in pairs) / len(pairs),
+            learner.network.backward(a, {-1: slope}),
+            1e-12,
+        )
+
+
+@pytest.mark.parametrize("memory", [ReservoirMemory(3), SharedMemory(3)], ids=by_kind)
+def test_a_draw_from_a_small_memory_is_of_one_sample_after_another_of_those_seen(memory):
+    """Over the memory's own draws too: each class stands in a replayed batch as often as it was seen."""
+    random, y = rng(), np.repeat([0, 1, 2], [1, 3, 8])
+    seen = Samples(np.arange(12.0)[:, None], y, np.full(12, -1))
+    counts, runs = np.zeros(3), 3000
+    for _ in range(runs):
+        memory.__init__(3)
+        memory.end_task(seen, random)
+        counts += np.bincount(memory.draw(1, random).y, minlength=3)
+    p = np.bincount(y) / 12
+    assert (np.abs(counts / runs - p) < 5 * np.sqrt(p * (1 - p) / runs)).all()
 
 
 # ---- proximal steps ----------------------------------------------------------------------------------
