@@ -211,7 +211,7 @@ def _digest(arrays):
         array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)
         order = "F" if array.flags.fnc else "C"
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|{order}|".encode())
-        digest.update(array.reshape(-1, order=order).view(np.uint8))
+        digest.update(np.asarray(array, order=order).reshape(-1, order=order).view(np.uint8))
     return digest.hexdigest()
 
 
@@ -238,16 +238,16 @@ def _check_directory(file, size):
     file.seek(max(size - 98, 0))
     tail = file.read(98)
     wide, locator, ending = tail[-98:-42], tail[-42:-22], tail[-22:]
-    if ending[:4] != b"PK\5\6" or ending[-2:] != b"\0\0":
+    if ending[:8] != b"PK\5\6\0\0\0\0" or ending[-2:] != b"\0\0":
         raise ModelFileError("it is cut short, or no .npz file")
-    members, length = struct.unpack("<HI", ending[10:16])
+    here, members, length, offset = struct.unpack("<HHII", ending[8:20])
     start = size - 22 - length
     if locator[:4] == b"PK\6\7":
-        start -= 76
+        start, offset = start - 76, struct.unpack("<Q", wide[48:56])[0]
         if size < LARGE or wide[:4] != b"PK\6\6" or wide[32:48] != struct.pack("<QQ", members, length):
             raise ModelFileError("it has two tables of contents")
-    if members > MEMBERS or length > DIRECTORY_BYTES or start < 0:
-        raise ModelFileError("its table of contents is too long")
+    if here != members or members > MEMBERS or length > DIRECTORY_BYTES or start != offset:
+        raise ModelFileError("its table of contents is too long, or does not stand where it says")
     file.seek(start)
     _check_entries(file.read(length), members, size >= LARGE)
     file.seek(0)

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TRAILING = re.compile(r" +$", re.MULTILINE)
 NUMBER = re.compile(r"[-+−]?\d+(?:\.\d+)?")
 
 
@@ -40,11 +41,15 @@ def run(example, names, page):
 
 
 def same(printed, expected, tolerance):
-    """Whether two texts are the same but for numbers that differ by at most the tolerance."""
+    """Whether two texts are the same but for numbers, which may differ by the tolerance, or that share of them."""
     if NUMBER.sub("#", printed).split() != NUMBER.sub("#", expected).split():
         return False
-    pairs = zip(NUMBER.findall(printed), NUMBER.findall(expected), strict=True)
-    return all(abs(float(a.replace("−", "-")) - float(b.replace("−", "-"))) <= tolerance for a, b in pairs)
+    pairs = zip(_numbers(printed), _numbers(expected), strict=True)
+    return all(abs(a - b) <= tolerance * max(1, abs(b)) for a, b in pairs)
+
+
+def _numbers(text):
+    return [float(number.replace("−", "-")) for number in NUMBER.findall(text)]
 
 
 def refresh(page):
@@ -58,7 +63,7 @@ def refresh(page):
         if match[1] == "python":
             last = text[: match.start()].count("\n") + 2
             return match[0]
-        return f"```text\n{printed[last]}```"
+        return f"```text\n{TRAILING.sub('', printed[last])}```"
 
     page.write_text(BLOCK.sub(replaced, text), encoding="utf-8")
 
@@ -75,6 +80,6 @@ if __name__ == "__main__":
 
     *option, page = sys.argv[1:]
     if option == ["--print"]:
-        print(transcript(Path(page)))
+        print(transcript(Path(page).resolve()))
     else:
-        refresh(Path(page))
+        refresh(Path(page).resolve())

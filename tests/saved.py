@@ -1,4 +1,4 @@
-"""What the tests of saved models share: small models that hold everything there is, and a look at every bit."""
+"""What the tests of saved models share: small models of every kind, and a look at every bit."""
 
 import inspect
 from functools import partial
@@ -30,8 +30,8 @@ def data(seed=0, *, sparse=False, values=0):
     return x, rng.normal(size=(ROWS, values)) if values else rng.integers(0, 3, ROWS)
 
 
-def teacher(outputs):
-    return Network.mlp(COLUMNS, 2, outputs, rng=np.random.default_rng(0), dtype="float64")
+def teacher(outputs, hidden=2):
+    return Network.mlp(COLUMNS, hidden, outputs, rng=np.random.default_rng(0), dtype="float64")
 
 
 SMALL = {"hidden_layer_sizes": (2,), "n_epochs": 1, "random_state": 0, "memory_size": 8}
@@ -42,7 +42,7 @@ regressor = partial(IncrementalRegressor, **SMALL)
 def examples():
     """Return models, what their data is like, and a task's id: together they hold whatever a file can."""
     terms = [Logits(), Features(), Relations(), L1(0.1), ElasticNet(0.1, 0.5, anchored=True)]
-    given = [Logits(teacher=teacher(3)), Features(teacher=teacher(3)), Relations(teacher=teacher(2))]
+    given = [Logits(teacher=teacher(3)), Features(teacher=teacher(3, 4)), Relations(teacher=teacher(2))]
     replayed = [Replay("1/k", loss="binary_cross_entropy")]
     return {
         "by default": (classifier(), {}, None),

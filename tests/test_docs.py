@@ -43,8 +43,10 @@ def sections():
 
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
-def test_the_code_of_a_page_runs_and_prints_what_the_page_says(page, monkeypatch):
+def test_the_code_of_a_page_runs_and_prints_what_the_page_says(page, monkeypatch, tmp_path):
     monkeypatch.delenv("INCRLEARN_DATA", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)  # where a page may write what it likes
     names = {}
     for example in markdown.examples(page):
         printed = markdown.run(example, names, page)

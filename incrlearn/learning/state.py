@@ -339,7 +339,7 @@ def _apart_array(thing, name, arrays):
         return {"csr": {**tree, "shape": list(map(int, thing.shape))}}
     if isinstance(thing, np.dtype):
         return {"dtype": thing.name}
-    if isinstance(thing, slice):
+    if isinstance(thing, slice) and thing.step is None:
         return {"slice": [thing.start, thing.stop]}
     if generator(thing):
         return {"generator": thing.bit_generator.state}

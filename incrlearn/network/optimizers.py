@@ -12,6 +12,9 @@ from .. import _checks
 from .network import pad
 
 
+BLOCK = 1 << 15
+
+
 class SGD:
     """Stochastic gradient descent with momentum.
 
@@ -111,13 +114,17 @@ class Adam:
         _checks.same_shape("gradient", gradient, "theta", theta)
         self.m, self.v = _like(theta, self.m), _like(theta, self.v)
         self.t += 1
-        m, v, beta1, beta2 = self.m, self.v, self.beta1, self.beta2
-        m *= beta1
-        m += (1 - beta1) * gradient
-        v *= beta2
-        v += (1 - beta2) * np.square(gradient)
+        for k in range(0, len(theta), BLOCK):  # every pass over a block finds it in the cache
+            part = slice(k, k + BLOCK)
+            self._step_block(theta[part], gradient[part], self.m[part], self.v[part])
+
+    def _step_block(self, theta, gradient, m, v):
+        m *= self.beta1
+        m += (1 - self.beta1) * gradient
+        v *= self.beta2
+        v += (1 - self.beta2) * np.square(gradient)
         # η m̂/(√v̂ + ε), with both corrections gathered into two scalars: η m/c₁ / (√v/√c₂ + ε)
-        c1, c2 = 1 - beta1**self.t, 1 - beta2**self.t
+        c1, c2 = 1 - self.beta1**self.t, 1 - self.beta2**self.t
         scale = np.sqrt(v)
         scale /= math.sqrt(c2)
         scale += self.epsilon

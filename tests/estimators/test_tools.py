@@ -154,7 +154,10 @@ def test_a_learning_curve_is_drawn_by_partial_fit(make, y):
 def test_the_features_that_matter_are_found(make, y):
     importance = permutation_importance(make().fit(X, y), X, y, n_repeats=3, random_state=0).importances_mean
     assert importance.argmin() == 3
-    assert partial_dependence(make().fit(X, y), X, [0], grid_resolution=3)["average"].shape[-1] == 3
+    assert (
+        partial_dependence(make().fit(X, y), X, [0], grid_resolution=3, kind="average")["average"].shape[-1]
+        == 3
+    )
 
 
 def test_nothing_but_a_scikit_learn_of_old_needs_the_estimator_type():

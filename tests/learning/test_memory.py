@@ -133,6 +133,16 @@ def test_a_shared_memory_with_fewer_places_than_classes_replays_those_that_it_ha
     assert set(memory.draw(50, random).y) == set(memory.samples.y)
 
 
+def test_a_place_that_can_not_be_shared_goes_to_any_of_the_classes():
+    random, kept = rng(), np.zeros(3)
+    for _ in range(300):
+        memory = SharedMemory(4)
+        filled(memory, [[0] * 5, [1] * 5 + [2] * 5], random)
+        kept += np.bincount(memory.samples.y) - 1
+    assert kept.sum() == 300
+    assert np.abs(kept - 100).max() < 4 * np.sqrt(300 * 2 / 9)
+
+
 def test_a_rare_class_keeps_its_samples_where_a_uniform_reservoir_would_lose_them():
     shared, uniform = SharedMemory(20), ReservoirMemory(20)
     for memory in (shared, uniform):

@@ -318,7 +318,7 @@ def test_a_draw_from_a_small_memory_is_of_one_sample_after_another_of_those_seen
     """Over the memory's own draws too: each class stands in a replayed batch as often as it was seen."""
     random, y = rng(), np.repeat([0, 1, 2], [1, 3, 8])
     seen = Samples(np.arange(12.0)[:, None], y, np.full(12, -1))
-    counts, runs = np.zeros(3), 3000
+    counts, runs = np.zeros(3), 1000
     for _ in range(runs):
         memory.__init__(3)
         memory.end_task(seen, random)

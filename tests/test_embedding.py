@@ -1,0 +1,54 @@
+"""What docs/embedding.md promises to those who embed the package, and `python -m tests.embedding` measures."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from incrlearn import IncrementalClassifier
+
+from . import embedding
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(300, 5)), RNG.integers(3, size=300)
+
+
+def run_python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_prediction_in_several_threads_gives_what_it_gives_in_one():
+    model = IncrementalClassifier(n_epochs=1, random_state=0).fit(X, Y)
+    alone = [model.predict_proba(X[k:]) for k in range(100)]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda k: model.predict_proba(X[k:]), range(100)))
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_dense_rows_are_learned_saved_loaded_and_predicted_without_scipy(tmp_path):
+    loaded = run_python(
+        "import sys, numpy as np, incrlearn;"
+        "model = incrlearn.IncrementalClassifier(n_epochs=1).fit(np.eye(4), [0, 0, 1, 1]);"
+        f"model.save({str(tmp_path / 'm.npz')!r});"
+        f"incrlearn.load({str(tmp_path / 'm.npz')!r}).predict(np.eye(4));"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    assert not {"scipy", "sklearn", "pandas", "rich"} & set(loaded.split())
+
+
+def test_loading_a_model_and_predicting_imports_no_part_of_numpy_that_is_slow_to_import(tmp_path):
+    IncrementalClassifier(n_epochs=1).fit(X, Y).save(tmp_path / "m.npz")
+    loaded = run_python(
+        f"import sys, incrlearn; incrlearn.load({str(tmp_path / 'm.npz')!r}).predict([[0.0] * 5]);"
+        "print(*sys.modules)"
+    )
+    assert not {"numpy.ma", "tempfile", "argparse", "csv", "incrlearn.benchmark"} & set(loaded.split())
+
+
+def test_every_process_that_is_measured_does_what_its_name_says(tmp_path):
+    path = tmp_path / "m.npz"
+    IncrementalClassifier(n_epochs=1).fit(np.tile(X, 13)[:, :64], Y).save(path)
+    for code in embedding.start_ups(path).values():
+        _, printed = embedding.run(code + embedding.PEAK)
+        assert int(printed) > 1000
