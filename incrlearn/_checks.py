@@ -139,6 +139,13 @@ def text(name, value):
     return value
 
 
+def flag(name, value):
+    """Return True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r} ({type(value).__name__})")
+    return bool(value)
+
+
 def choice(name, value, options):
     """Return options[value], or say which options there are."""
     if not isinstance(value, str) or value not in options:

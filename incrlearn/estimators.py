@@ -188,12 +188,12 @@ class _Incremental:
         return learner
 
     def _layers(self, x, outputs):
-        d = x.shape[1]
+        d, standardize = x.shape[1], _checks.flag("standardize", self.standardize)
         activation = _checks.choice("activation", self.activation, ACTIVATIONS)
         if _checks.is_sparse(x):
-            front, width = [StandardizeSparse(d, scaled=self.standardize)], 0
+            front, width = [StandardizeSparse(d, scaled=standardize)], 0
         else:
-            front, width = [Standardize(d)] if self.standardize else [], d
+            front, width = [Standardize(d)] if standardize else [], d
         layers = []
         for hidden in _widths(self.hidden_layer_sizes):
             layers += [Linear(width, hidden), activation()]
@@ -209,7 +209,8 @@ class _Incremental:
             replays = any(getattr(term, "replayed", False) for term in self.method)
             return Method(self.method, self._memory(size) if replays else None)
         recipe = as_method(self.method)
-        if isinstance(recipe.memory, ReservoirMemory) and "per_class" not in self.method:
+        told = "per_class" in self.method  # then that holds, as in replay(per_class=3)
+        if isinstance(recipe.memory, ReservoirMemory) and not told:
             return Method(recipe.terms, self._memory(size))
         return recipe
 

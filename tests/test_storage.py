@@ -87,9 +87,10 @@ def test_a_name_may_be_as_long_as_the_system_lets_it(tmp_path, name):
 def test_only_a_file_is_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    for name in ("pipe", "folder"):
-        with pytest.raises(OSError, match=r"is a folder|no file that could be replaced"):
-            write(tmp_path / name, b"new")
+    with pytest.raises(OSError, match="is no file that could be replaced"):
+        write(tmp_path / "pipe", b"new")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        write(tmp_path / "folder", b"new")
     assert (tmp_path / "pipe").is_fifo()
     assert sorted(os.listdir(tmp_path)) == ["folder", "pipe"]
 
@@ -154,6 +155,9 @@ def test_a_small_file_with_a_wide_ending_is_refused_and_a_large_one_is_read(tmp_
         read_archive(tmp_path / "a.npz", 1)
     monkeypatch.setattr(storage, "LARGE", 100)
     assert read_archive(tmp_path / "a.npz", 1)[0] == HEADER
+    content = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(content.replace(b"PK\6\6", b"PK\0\0"))
+    refuses(tmp_path / "a.npz", "two tables")
 
 
 @pytest.mark.parametrize(
@@ -255,6 +259,7 @@ NOT_PLAIN = {
     "brackets in brackets": preface("'<f8'", "(" * 30000 + ")" * 30000) + EIGHT,
     "a preface that is too long": b"\x93NUMPY\1\0\xff\xff" + b"{" * 100,
     "a long preface": preface("'<f8'", "(1,)", version=b"\2\0") + EIGHT,
+    "a preface of another version": preface("'<f8'", "(1,)").replace(b"Y\1", b"Y\3", 1) + EIGHT,
     "a version that there is not": preface("'<f8'", "(1,)", version=b"\7\0") + EIGHT,
     "no array at all": b"not an array",
     "an empty member": b"",
@@ -265,7 +270,26 @@ NOT_PLAIN = {
 
 @pytest.mark.parametrize("content", NOT_PLAIN.values(), ids=NOT_PLAIN)
 def test_what_is_no_plain_array_is_refused(tmp_path, content):
-    refuses(with_member(tmp_path / "a.npz", content), ".")
+    with pytest.raises(ModelFileError) as error:
+        read_archive(with_member(tmp_path / "a.npz", content), 1)
+    assert "digest" not in str(error.value)  # that would have come later
+    refuses(tmp_path / "a.npz", ".")
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("a pickled object", "x does not begin as plain numbers or text do"),
+        ("a preface of another version", "x does not begin as plain numbers or text do"),
+        ("empty text", r"x has shape \(10000000000,\), but not that many entries"),
+        ("10¹² entries", r"x has shape \(1000000000000,\), but not that many entries"),
+        ("too many entries", r"x has shape \(1,\), but not that many entries"),
+        ("neither true nor false", "x holds booleans that are neither true nor false"),
+        ("a character that there is not", "x holds characters that do not exist"),
+    ],
+)
+def test_an_error_names_the_array_and_what_is_wrong_with_it(tmp_path, name, match):
+    refuses(with_member(tmp_path / "a.npz", NOT_PLAIN[name]), match)
 
 
 HEADERS = {
@@ -347,52 +371,73 @@ def ending(content, place, layout, value):
 WIDE = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1 << 40, 1 << 40, 1 << 40, 0)
 WIDE += struct.pack("<4sIQI", b"PK\6\7", 0, 0, 1)
 TRICKS = {
-    "empty": lambda content: b"",
-    "a single byte": lambda content: b"P",
-    "only an ending": lambda content: content[-22:],
-    "zeros": lambda content: bytes(5000),
-    "an array": lambda content: npy(np.zeros(9)),
-    "another archive before it": lambda content: content + content,
-    "something before it": lambda content: b"#!/bin/sh\n" + content,
-    "something behind it": lambda content: content + b"\n",
-    "a comment": lambda content: ending(content, 20, "<H", 3) + b"abc",
-    "a comment that is not there": lambda content: ending(content, 20, "<H", 3),
-    "a comment with another ending": lambda content: ending(content, 20, "<H", 22) + content[-22:],
-    "no members": lambda content: ending(ending(content, 8, "<H", 0), 10, "<H", 0),
-    "more members than there are": lambda content: ending(ending(content, 8, "<H", 9), 10, "<H", 9),
-    "two numbers of members": lambda content: ending(content, 8, "<H", 1),
-    "60,000 members": lambda content: ending(ending(content, 8, "<H", 60_000), 10, "<H", 60_000),
-    "a table of contents of 4 GB": lambda content: ending(content, 12, "<I", 0xFFFFFFFF),
-    "no table of contents": lambda content: ending(content, 12, "<I", 0),
-    "a table of contents elsewhere": lambda content: ending(content, 16, "<I", 0),
-    "a wide ending": lambda content: content[:-22] + WIDE + content[-22:],
-    "several disks": lambda content: ending(content, 4, "<H", 1),
-    "an encrypted member": lambda content: entry(content, b"a0.npy", 8, "<H", 1),
-    "a strongly encrypted member": lambda content: entry(content, b"a0.npy", 8, "<H", 0x41),
-    "a patch": lambda content: entry(content, b"a0.npy", 8, "<H", 0x20),
-    "a compression that there is not": lambda content: entry(content, b"a0.npy", 10, "<H", 99),
-    "a checksum that is wrong": lambda content: entry(content, b"a0.npy", 16, "<I", 0),
-    "a member of 4 GB": lambda content: entry(
-        entry(content, b"a0.npy", 20, "<I", 0xFFFFFFF0), b"a0.npy", 24, "<I", 0xFFFFFFF0
+    "empty": (lambda content: b"", "cut short"),
+    "a single byte": (lambda content: b"P", "cut short"),
+    "only an ending": (lambda content: content[-22:], "does not stand where"),
+    "zeros": (lambda content: bytes(5000), "cut short"),
+    "an array": (lambda content: npy(np.zeros(9)), "cut short"),
+    "another archive before it": (lambda content: content + content, "does not stand where"),
+    "something before it": (lambda content: b"#!/bin/sh\n" + content, "does not stand where"),
+    "something behind it": (lambda content: content + b"\n", "cut short"),
+    "a comment": (lambda content: ending(content, 20, "<H", 3) + b"abc", "cut short"),
+    "a comment that is not there": (lambda content: ending(content, 20, "<H", 3), "cut short"),
+    "a comment with another ending": (
+        lambda content: ending(content, 20, "<H", 22) + content[-22:],
+        "does not stand where",
     ),
-    "a member that says it is larger": lambda content: entry(content, b"a0.npy", 24, "<I", 1 << 20),
-    "a member that says it is smaller": lambda content: entry(content, b"a0.npy", 20, "<I", 1),
-    "a member elsewhere": lambda content: entry(content, b"a1.npy", 42, "<I", 0),
-    "a member behind the end": lambda content: entry(content, b"a0.npy", 42, "<I", 0x7FFFFFFF),
-    "another name": lambda content: content.replace(b"a0.npy", b"b0.npy"),
-    "another name in one of two places": lambda content: content.replace(b"a0.npy", b"b0.npy", 1),
-    "the same name": lambda content: content.replace(b"a1.npy", b"a0.npy"),
-    "a name that is no array's": lambda content: content.replace(b"a0.npy", b"a0.txt"),
-    "a path as a name": lambda content: content.replace(b"a0.npy", b"../npy"),
+    "no members": (lambda content: ending(ending(content, 8, "<H", 0), 10, "<H", 0), "not a plain one"),
+    "more members than there are": (lambda content: ending(ending(content, 8, "<H", 9), 10, "<H", 9), "."),
+    "two numbers of members": (lambda content: ending(content, 8, "<H", 1), "does not stand where"),
+    "60,000 members": (
+        lambda content: ending(ending(content, 8, "<H", 60_000), 10, "<H", 60_000),
+        "too long",
+    ),
+    "a table of contents of 4 GB": (lambda content: ending(content, 12, "<I", 0xFFFFFFFF), "too long"),
+    "no table of contents": (lambda content: ending(content, 12, "<I", 0), "does not stand where"),
+    "a table of contents elsewhere": (lambda content: ending(content, 16, "<I", 0), "does not stand where"),
+    "a wide ending": (lambda content: content[:-22] + WIDE + content[-22:], "two tables"),
+    "several disks": (lambda content: ending(content, 4, "<H", 1), "cut short"),
+    "an encrypted member": (lambda content: entry(content, b"a0.npy", 8, "<H", 1), "encrypted"),
+    "a strongly encrypted member": (lambda content: entry(content, b"a0.npy", 8, "<H", 0x41), "encrypt"),
+    "a patch": (lambda content: entry(content, b"a0.npy", 8, "<H", 0x20), "patched"),
+    "a compression that there is not": (
+        lambda content: entry(content, b"a0.npy", 10, "<H", 99),
+        "a0 is compressed",
+    ),
+    "a checksum that is wrong": (lambda content: entry(content, b"a0.npy", 16, "<I", 0), "CRC"),
+    "a member of 4 GB": (
+        lambda content: entry(
+            entry(content, b"a0.npy", 20, "<I", 0xFFFFFFF0), b"a0.npy", 24, "<I", 0xFFFFFFF0
+        ),
+        "larger than the file",
+    ),
+    "a member that says it is larger": (
+        lambda content: entry(content, b"a0.npy", 24, "<I", 1 << 20),
+        "larger than the file",
+    ),
+    "a member that says it is smaller": (
+        lambda content: entry(content, b"a0.npy", 20, "<I", 1),
+        "a0 is compressed",
+    ),
+    "a member elsewhere": (lambda content: entry(content, b"a1.npy", 42, "<I", 0), "differ"),
+    "a member behind the end": (lambda content: entry(content, b"a0.npy", 42, "<I", 0x7FFFFFFF), "."),
+    "another name": (lambda content: content.replace(b"a0.npy", b"b0.npy"), "digest"),
+    "another name in one of two places": (lambda content: content.replace(b"a0.npy", b"b0.npy", 1), "differ"),
+    "the same name": (lambda content: content.replace(b"a1.npy", b"a0.npy"), "a0.npy stands twice"),
+    "a name that is no array's": (
+        lambda content: content.replace(b"a0.npy", b"a0.txt"),
+        "a0.txt stands twice, or is no array",
+    ),
+    "a path as a name": (lambda content: content.replace(b"a0.npy", b"/a.npy"), "digest"),
 }
 
 
-@pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS)
-def test_an_archive_that_was_tampered_with_is_refused(tmp_path, trick):
+@pytest.mark.parametrize(("trick", "match"), TRICKS.values(), ids=TRICKS)
+def test_an_archive_that_was_tampered_with_is_refused(tmp_path, trick, match):
     path = tmp_path / "a.npz"
     content = whole(path, members=2)
     path.write_bytes(trick(content))
-    refuses(path, ".")
+    refuses(path, match)
 
 
 def with_extra_field(path, extra):
@@ -425,12 +470,14 @@ def bomb(path, nested=False):
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_zip_bomb_is_refused_before_it_goes_off(tmp_path, nested):
-    refuses(bomb(tmp_path / "a.npz", nested), "compressed|larger than the file")
+    refuses(bomb(tmp_path / "a.npz", nested), "larger than the file")
 
 
-def test_what_np_savez_compressed_writes_is_refused(tmp_path):
-    np.savez_compressed(tmp_path / "a.npz", header=np.array(json.dumps(HEADER)), x=np.zeros(1 << 20))
-    refuses(tmp_path / "a.npz", "compressed|larger than the file")
+def test_what_is_compressed_is_refused_even_if_it_is_no_smaller(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", x=np.random.default_rng(0).integers(0, 256, 8000, np.uint8))
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as file:
+        assert file.getinfo("x.npy").file_size < (tmp_path / "a.npz").stat().st_size
+    refuses(tmp_path / "a.npz", "x is compressed")
 
 
 def test_members_that_overlap_are_refused(tmp_path):
@@ -444,9 +491,9 @@ def test_members_that_overlap_are_refused(tmp_path):
     refuses(tmp_path / "a.npz", ".")
 
 
-@pytest.mark.parametrize("members", [5000, 70_000])
-def test_an_archive_of_endless_members_is_refused_at_once(tmp_path, members):
-    member = struct.pack("<4s6H3I5H2I", b"PK\1\2", *[0] * 6, 0, 0, 0, 1, *[0] * 4, 0, 0) + b"a"
+@pytest.mark.parametrize(("members", "name"), [(5000, b"a"), (70_000, b"a"), (100, b"a" * 20_000)])
+def test_an_archive_of_endless_members_is_refused_at_once(tmp_path, members, name):
+    member = struct.pack("<4s6H3I5H2I", b"PK\1\2", *[0] * 6, 0, 0, 0, len(name), *[0] * 4, 0, 0) + name
     directory = member * members
     shown = min(members, 0xFFFF)
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, shown, shown, len(directory), 0, 0)
@@ -454,8 +501,8 @@ def test_an_archive_of_endless_members_is_refused_at_once(tmp_path, members):
     refuses(tmp_path / "a.npz", "too long")
 
 
-@pytest.mark.parametrize("claim", [1, 1 << 40])
-def test_a_file_with_five_empty_gigabytes_costs_nothing(tmp_path, claim):
+@pytest.mark.parametrize(("claim", "match"), [(1, "not stand where it says"), (1 << 40, "two tables")])
+def test_a_file_with_five_empty_gigabytes_costs_nothing(tmp_path, claim, match):
     wide = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, claim, claim, claim, 0)
     wide += struct.pack("<4sIQI", b"PK\6\7", 0, 0, 1) + struct.pack(
         "<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, 1, 0, 0
@@ -464,7 +511,7 @@ def test_a_file_with_five_empty_gigabytes_costs_nothing(tmp_path, claim):
         file.truncate(5 << 30)  # a hole, and no blocks
         file.seek(0, os.SEEK_END)
         file.write(wide)
-    refuses(tmp_path / "a.npz", "two tables|not stand where it says")
+    refuses(tmp_path / "a.npz", match)
 
 
 def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path):

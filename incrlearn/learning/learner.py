@@ -118,6 +118,9 @@ class Learner:
         self.n_tasks = 0
         self.objective_values = []
 
+    #: whether somebody is in the middle of `learn_steps`
+    _under_way = False
+
     def __repr__(self):
         return f"Learner({self.network}), {self.n_tasks} tasks learned"
 
@@ -179,6 +182,8 @@ class Learner:
         ------
         TypeError, ValueError, FloatingPointError
             As `learn`, when the first step is asked for.
+        RuntimeError
+            If another `learn_steps` of this learner has begun and not ended.
         """
         x = self._features(x)
         y = self._targets.check(y, self.network.outputs)
@@ -297,11 +302,14 @@ class Learner:
         The network and the optimizer change in place, so they are copied; terms, memory and targets replace
         what they hold, so it is enough to remember what they held.
         """
+        if self._under_way:  # what it took back at its end would be this call's, too
+            raise RuntimeError("another learn_steps of this learner is under way: go to its end, or close it")
         changing = [self._targets, *self.terms, *([] if self.memory is None else [self.memory])]
         before = [(part, dict(vars(part))) for part in changing]
         before.append((self.optimizer, copy.deepcopy(vars(self.optimizer))))
         network = self.network.copy()
         own = self.objective_values, self.rng.bit_generator.state
+        self._under_way = True
         try:
             yield
         except BaseException:
@@ -311,6 +319,8 @@ class Learner:
             self.network.become(network)
             self.objective_values, self.rng.bit_generator.state = own
             raise
+        finally:
+            del self._under_way
 
     # ---- using what was learned ------------------------------------------------------------------
 

@@ -261,7 +261,7 @@ class StandardizedValues(Values):
         """Move μ and s to those of all targets so far; return y as it is."""
         statistics = Standardize(y.shape[1]) if self.statistics is None else copy.copy(self.statistics)
         told = (statistics.squares > 0) | (statistics.count == 0)  # else the answer was μ, whatever z was
-        r, c, _ = statistics.observe(y, "y")  # old z = r (new z) + c
+        r, c, _ = statistics.observe(y, "y", enough=1)  # old z = r (new z) + c
         self.statistics, self.moved = statistics, (np.where(told, 1 / r, 0.0), -c / r)
         return super().learn(y, task)
 

@@ -382,7 +382,8 @@ def put_together(tree, arrays, name="model"):
     except StateError:
         raise
     except Exception as error:  # a tree made by hand can be wrong in any way
-        raise StateError(f"{name} is not what was taken apart: {error or type(error).__name__}") from None
+        what = str(error) or type(error).__name__
+        raise StateError(f"{name} is not what was taken apart: {what}") from None
     if unread:
         raise StateError(f"{name} has no place for {next(iter(unread))}")
     return thing
@@ -451,7 +452,7 @@ def _dict(content, arrays, name):
 
 
 def _integers(content, arrays, name):
-    if type(content) is not list or not all(type(number) is int for number in content):
+    if not all(type(number) is int for number in content):
         raise StateError(f"{name} does not hold integers")
     return np.array(content, np.int64)
 
@@ -660,5 +661,5 @@ def _check_memory(memory, learner):
     _require(integers(y) and ((y >= 0) & (y < len(targets))).all(), "remembered labels are known")
     of_tasks = [np.arange(len(targets)), *targets.tasks.values()]
     _require(((task >= -1) & (task < len(of_tasks) - 1)).all(), "a task's number is one of a task")
-    for number in np.unique(task):
+    for number in set(task.tolist()):  # np.unique would import numpy.ma
         _require(np.isin(y[task == number], of_tasks[number + 1]).all(), "a row's class is one of its task")

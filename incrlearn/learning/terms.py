@@ -169,8 +169,9 @@ class Replay(BatchTerm):
     ----------
     alpha : float or {"1/k", "n/N"}
         The weight of the new batch, α in [0, 1]; "1/k" for 1/k at the k-th task, so that every task counts
-        alike; "n/N" for n new samples among N seen in all, so that every sample counts alike: the objective
-        is then an unbiased estimate of the one that all data together would give, whatever the tasks' sizes.
+        alike; "n/N" for n new samples among N seen in all, so that every sample counts alike: with a memory
+        that replays classes as often as they were seen (reservoir, shared), the objective is an unbiased
+        estimate of the one that all data together would give, whatever the tasks' sizes.
         The first task, which has nothing to replay, has the weight 1 in any case.
     loss : Loss or str, optional
         L₀ of the replayed samples; the learner's own when None.

@@ -17,6 +17,8 @@ from .. import _checks
 from .layers import Layer
 
 BLOCK_ROWS = 4096
+#: the spread of fewer rows says little: where it moves, weights are kept as if nothing had varied yet
+ENOUGH = 16
 #: a feature whose spread was never above this share of its mean is a constant, but for rounding
 ROUNDING = 1e-14
 
@@ -27,7 +29,8 @@ class Standardize(Layer):
         y = (x − μ)/s
 
     A feature that has not varied yet becomes 0. It has taught the next layer nothing, whose weights for it
-    are therefore kept as they are when it first varies.
+    are therefore kept as they are when it first varies. So they are while fewer than 16 rows were observed:
+    two neighbouring rows of a slow sensor would make a scale that is a thousand times too small.
 
     Parameters
     ----------
@@ -81,7 +84,7 @@ class Standardize(Layer):
         """Take the network's dtype: y is of that."""
         self.dtype = theta.dtype
 
-    def observe(self, x, name="x"):
+    def observe(self, x, name="x", enough=ENOUGH):
         """Move μ and s to those of all rows so far, these included; nothing is changed in place.
 
         Parameters
@@ -89,6 +92,8 @@ class Standardize(Layer):
         x : ndarray or sparse array of shape (n, inputs)
         name : str
             What x is called in an error.
+        enough : int
+            How many rows a scale must come from to count as one.
 
         Returns
         -------
@@ -106,11 +111,12 @@ class Standardize(Layer):
         for start in range(0, x.shape[0], BLOCK_ROWS):
             block = _dense(x[start : start + BLOCK_ROWS]).astype(np.float64, copy=False)
             count, mean, squares = _with_block(name, block, count, mean, squares)
-        varied, known = squares > 0, self.squares > 0
+        varied, known = squares > 0, (self.squares > 0) & (self.count >= enough)
         scale = np.where(varied, np.sqrt(squares) / math.sqrt(max(count, 1)), 1.0)
         r, c = np.ones(self.inputs), np.zeros(self.inputs)
         if self.count:
-            # where nothing had varied all rows were 0: any scale says the same of them, so take the new one
+            # where nothing had varied all rows were 0: any scale says the same of them, so take the new one;
+            # and a scale that came from a few rows is no reason to blow weights up when the true one appears
             old = np.where(known, self.scale, scale)
             r, c = scale / old, np.where(varied, (mean - self.mean) / old, 0.0)
         self.count, self.mean, self.squares, self.scale = count, mean, squares, scale

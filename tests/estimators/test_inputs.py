@@ -330,3 +330,9 @@ def test_values_to_predict_may_be_a_series_or_a_frame(library):
     series = frame(library, x=np.tile(VALUES[:, None], 4))["a"]
     assert regressor().fit(X, series).predict(X).shape == (60,)
     assert regressor().fit(X, frame(library)).predict(X).shape == (60, 4)
+
+
+@pytest.mark.parametrize("bad", ["yes", "False", None, 1])
+def test_standardize_must_be_true_or_false(bad):
+    with pytest.raises(TypeError, match=r"^standardize must be True or False, got"):
+        classifier(standardize=bad).fit(X, Y)

@@ -5,6 +5,8 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import r2_score
 
+from incrlearn import IncrementalRegressor
+
 from .helpers import VALUES, X, Y, regressor, state
 
 BOTH = np.column_stack([VALUES, 3 - X[:, 1]])
@@ -144,3 +146,16 @@ def test_targets_too_large_to_be_squared_are_refused(y):
 def test_classes_can_not_be_told_to_a_regressor():
     with pytest.raises(ValueError, match="classes can not be given where the targets are values"):
         regressor().partial_fit(X, VALUES, classes=[0, 1])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_slow_sensors_that_come_row_by_row_are_learned(seed):
+    """Neighbouring rows are nearly equal: their spread says little of the scale to come."""
+    rng = np.random.default_rng(seed)
+    x = np.cumsum(rng.normal(size=(300, 3)), axis=0) * 0.01 + 5
+    x[:, 1] += np.linspace(0, 3, 300)
+    y = np.sin(2 * x[:, 0]) + x[:, 1]
+    model = IncrementalRegressor(n_epochs=5, random_state=0)
+    for k in range(300):
+        model.partial_fit(x[k : k + 1], y[k : k + 1])
+    assert model.score(x, y) > 0.9

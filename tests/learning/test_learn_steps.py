@@ -3,6 +3,7 @@
 import copy
 import gc
 
+import numpy as np
 import pytest
 
 from incrlearn import Adam, Learner, Linear, Network, ReLU
@@ -147,3 +148,19 @@ def test_nothing_happens_before_the_first_step_is_asked_for():
     assert state(learner) == before
     del steps
     assert state(learner) == before
+
+
+def test_a_second_call_in_the_middle_of_a_first_is_refused_and_the_first_goes_on():
+    x, y = np.eye(4), [0, 1, 0, 1]
+    learner, other = (
+        Learner(Network.mlp(4, 3, 0, rng=np.random.default_rng(0)), rng=np.random.default_rng(0), epochs=3)
+        for _ in range(2)
+    )
+    steps = learner.learn_steps(x, y)
+    next(steps)
+    with pytest.raises(RuntimeError, match=r"^another learn_steps of this learner is under way"):
+        learner.learn(x, y)
+    assert list(steps) == [(2, 3), (3, 3)]
+    assert np.array_equal(learner.network.theta, other.learn(x, y).network.theta)
+    learner.learn(x, y)
+    assert learner.n_tasks == 2

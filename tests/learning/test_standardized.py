@@ -203,7 +203,7 @@ def test_a_teacher_leaves_out_a_feature_that_had_not_varied_when_it_was_taught()
 def test_a_scale_that_moves_further_than_float32_reaches_is_reported_and_leaves_no_trace():
     network = Network([Standardize(1), Linear(1, 3), Tanh(), Linear(3, 0)], rng())
     learner = Learner(network, "replay", rng=rng(), steps=3)
-    learner.learn([[1e-20], [2e-20]], [0, 1])
+    learner.learn([[1e-20], [2e-20]] * 8, [0, 1] * 8)
     before = state(learner)
     with pytest.raises(FloatingPointError, match=r"became (inf|-inf|nan) at step 1 of task 2$"):
         learner.learn([[1e25], [2e25]], [0, 1])

@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import incrlearn
 from incrlearn import SGD, Adam, Learner, Linear, Network, ReLU
@@ -30,9 +31,9 @@ from incrlearn.learning import (
     Term,
     terms,
 )
-from incrlearn.learning.samples import Classes, Values
+from incrlearn.learning.samples import Classes, StandardizedValues, Values
 from incrlearn.learning.state import FIELDS, WHOLE, StateError, check_learner, put_together, take_apart
-from incrlearn.network import OPTIMIZERS, Layer
+from incrlearn.network import OPTIMIZERS, Layer, Standardize, StandardizeSparse
 from tests.saved import bits, examples, learned
 
 from .helpers import points, rng, small_network
@@ -183,14 +184,32 @@ TREES = {
     "a float that is none": {"float": "1.0"},
     "integers that are none": {"integers": [1.5]},
     "integers that are too large": {"integers": [2**63]},
+    "integers that are truth": {"integers": [True]},
+    "integers that are an object": {"integers": {}},
     "a generator of another kind": {"generator": {**rng().bit_generator.state, "bit_generator": "MT19937"}},
     "a generator without a state": {"generator": {}},
     "a generator that it would not be": {"generator": {**rng().bit_generator.state, "uinteger": -1}},
+    "a generator with something more": {"generator": {**rng().bit_generator.state, "more": 1}},
     "a sparse matrix of nothing": {"csr": {}},
     "a slice of nothing": {"slice": 5},
     "a divergence for a class": {"class": "SquaredError", "targets": {"named": "divergence reverse"}},
     "a name for a class": {"class": "SquaredError", "targets": "Values"},
 }
+
+
+@pytest.mark.parametrize(
+    ("tree", "match"),
+    [
+        ({"pickle": "abc"}, r"^model\.0 is of the unknown kind 'pickle'$"),
+        ({"class": "Popen"}, r"^model\.0 is not a Popen with the fields of this version$"),
+        ({"class": "ReLU", "more": 1}, r"^model\.0 is not a ReLU with the fields of this version$"),
+        ({"class": "Standardize"}, r"^model\.0 is not a Standardize with the fields of this version$"),
+        ({"array": "a"}, r"^model is not what was taken apart: 'a'$"),
+    ],
+)
+def test_an_error_says_where_and_what(tree, match):
+    with pytest.raises(StateError, match=match):
+        put_together([tree], {})
 
 
 @pytest.mark.parametrize("tree", TREES.values(), ids=TREES)
@@ -251,6 +270,14 @@ def moved(optimizer):
     return optimizer
 
 
+def observed(layer, x=((1.0, 0.0, 3.0), (0.0, 0.0, 5.0))):
+    """Return a layer that standardizes, and has seen two rows."""
+    layer.observe(csr_array(np.array(x)))
+    return layer
+
+
+DENSE, COLUMNS = observed(Standardize(3)), observed(StandardizeSparse(3))
+FRONT = Network([Standardize(2), Linear(2, 2), ReLU(), Linear(2, 1)], rng())
 X, Y = points([0, 1, 2], 4)
 LEARNER = Learner(small_network(dtype="float64"), "replay+logits+features", rng=rng(), epochs=1)
 LEARNER.learn(X, Y, task="a").learn(X, Y, task="b")
@@ -322,6 +349,37 @@ WRONG = {
     "a θ that is too short": with_(TEACHER, _theta=TEACHER.theta[1:]),
     "a θ of another type": with_(TEACHER, _theta=TEACHER.theta.astype(float)),
     "a θ with infinity": with_(TEACHER, _theta=np.full_like(TEACHER.theta, np.inf)),
+    "a θ that is too long": with_(TEACHER, _theta=np.append(TEACHER.theta, np.float32(0))),
+    "no units": Network([Linear(2, 0), ReLU(), Linear(0, 3)], rng()),
+    "no inputs": Network([Linear(0, 3)], rng()),
+    "standardized twice": with_(FRONT, layers=[Standardize(2), *FRONT.layers], _theta=FRONT.theta),
+    "standardized in the middle": with_(
+        TEACHER, layers=[TEACHER.layers[0], Standardize(12), *TEACHER.layers[1:]]
+    ),
+    "standardized before what has no bias": with_(
+        FRONT, layers=[Standardize(2), Linear(2, 3, bias=False)], _theta=np.zeros(6, np.float32)
+    ),
+    "standardized before what has none": with_(TEACHER, layers=[Standardize(2), ReLU(), *TEACHER.layers]),
+    **{
+        f"{name} of fewer features": with_(DENSE, **{name: getattr(DENSE, name)[1:]})
+        for name in ("mean", "squares", "scale")
+    },
+    **{
+        f"{name} of fewer columns": with_(COLUMNS, **{name: getattr(COLUMNS, name)[1:]})
+        for name in ("columns", "filled", "squares", "scale")
+    },
+    **{
+        f"{kind} with {name} of {value}": with_(thing, **{name: np.full_like(getattr(thing, name), value)})
+        for kind, thing in (("Standardize", DENSE), ("StandardizeSparse", COLUMNS))
+        for name, value in (("scale", 0.0), ("scale", -1.0), ("scale", 1e-320), ("squares", -1.0))
+    },
+    "a mean that is NaN": with_(DENSE, mean=np.full(3, np.nan)),
+    "features of endless number": with_(DENSE, inputs=10**12),
+    "no features": with_(COLUMNS, inputs=0),
+    "a column that there is not": with_(COLUMNS, columns=np.array([0, 3])),
+    "a column below 0": with_(COLUMNS, columns=np.array([-1, 2])),
+    "a column twice": with_(COLUMNS, columns=np.array([2, 2])),
+    "a column that was never filled": with_(COLUMNS, filled=np.array([1.0, 0.0])),
     "no layers": with_(TEACHER, layers=[], _theta=FLOATS[:0]),
     "a last layer that can not grow": with_(TEACHER, layers=[*TEACHER.layers, ReLU()]),
     "layers that do not fit": with_(TEACHER, layers=[TEACHER.layers[0], *TEACHER.layers]),
@@ -361,6 +419,10 @@ def other_network(*widths, dtype="float64", **options):
 UNFIT = {
     "targets of another kind than the loss": changed(_targets=Values()),
     "a loss of another kind than the targets": changed(loss=SquaredError()),
+    "values that are not standardized, for a loss of those": changed(
+        loss=SquaredError(True), _targets=Values(), terms=[], memory=None
+    ),
+    "a given teacher of other features": changed(terms=[Logits(teacher=other_network(3, 2, 3))]),
     "moments longer than θ": changed(optimizer=with_(SGD(), v=np.zeros(999))),
     "moments of another type": changed(optimizer=with_(SGD(), v=np.zeros(3, np.float32))),
     "an anchor longer than θ": changed(terms=[with_(L2(anchored=True), anchor=np.zeros(999))]),
@@ -401,7 +463,20 @@ def values_learner(**options):
 
 
 VALUES_UNFIT = {
-    "an output without a bias": {"network": Network([Linear(2, 1, bias=False)], rng(), "float64")},
+    "an output without a bias": {
+        "network": Network([Linear(2, 1, bias=False)], rng(), "float64"),
+        "optimizer": SGD(),
+    },
+    "a teacher of fewer values": {
+        "network": Network([Linear(2, 2)], rng(), "float64"),
+        "_targets": with_(StandardizedValues(), statistics=Standardize(2)),
+        "terms": [with_(Logits(), teacher=Network([Linear(2, 1)], rng(), "float64"), heads=[slice(None)])],
+    },
+    "remembered values of another number": {
+        "memory": with_(
+            Everything(), samples=Samples(X, np.zeros((len(X), 2)), np.full(len(X), -1, np.int64))
+        )
+    },
     "statistics of two values": {"network": Network([Linear(2, 2)], rng(), "float64")},
     "a memory of classes": {"memory": SharedMemory(5)},
     "a loss of classes": {"terms": [CrossEntropy()]},

@@ -13,6 +13,7 @@ from scipy.sparse import coo_array, csr_array
 
 from incrlearn.network import Linear, Network, ReLU, Standardize, StandardizeSparse, Tanh, standardization
 from incrlearn.network.initializations import INITIALIZATIONS
+from incrlearn.network.standardization import ENOUGH
 from tests.oracles import agree
 
 from .cases import no_dense, same_bits
@@ -113,7 +114,7 @@ def test_what_rounding_makes_of_a_constant_does_not_move_the_network():
 
 def test_a_feature_that_once_varied_stays_one_that_does():
     """A million equal rows make its deviation as small as one likes, and it is still no constant."""
-    layer = observed(Standardize(1), np.array([[1.0], [1.0 + 1e-13]]))
+    layer = observed(Standardize(1), np.array([[1.0], [1.0 + 1e-13]] * 8))
     for _ in range(4):
         r, _, _ = layer.observe(np.ones((50_000, 1)))
         assert 0 < r < 1
@@ -320,7 +321,7 @@ def test_what_is_observed_does_not_change_the_function_on_old_rows(dtype, seed, 
     network = stack_behind(Standardize(d), dtype)
     old, constants = np.empty((0, d)), 10.0 ** random.uniform(*exponents, d)
     for _ in range(4):
-        new = table(random, random.integers(1, 9), constants, exponents)
+        new = table(random, random.integers(1, 9) + (0 if len(old) else ENOUGH), constants, exponents)
         if not len(old):
             network.observe(new, random)
         else:
@@ -353,11 +354,24 @@ def test_new_columns_and_new_sizes_do_not_change_the_function_on_old_rows(dtype,
 
 def test_the_weights_of_a_feature_that_first_varies_later_are_kept_as_they_are():
     network = stack_behind(Standardize(2), "float64")
-    network.observe(np.array([[1.0, 5.0], [3.0, 5.0]]), RNG(0))
+    network.observe(np.array([[1.0, 5.0], [3.0, 5.0]] * 8), RNG(0))
     weights = network.layers[1].W.copy()
-    network.observe(np.array([[2.0, 1e9], [2.0, -1e9]]), RNG(0))
+    network.observe(np.array([[2.0, 1e9], [2.0, -1e9]] * 8), RNG(0))
     assert same_bits(network.layers[1].W[:, 1].copy(), weights[:, 1].copy())
     agree(network.layers[1].W[:, 0], weights[:, 0] * 0.5**0.5, 1e-14)
+
+
+def test_a_scale_that_fewer_than_sixteen_rows_gave_keeps_its_weights_when_it_moves():
+    """And the mean is compensated still: for a row in the middle of the old ones the function stays."""
+    network = stack_behind(Standardize(1), "float64")
+    network.observe(np.array([[4.0], [6.0]]), RNG(0))
+    weights, middle = network.layers[1].W.copy(), network(np.array([[5.0]]))
+    network.observe(np.array([[-1e6], [1e6]] * 4), RNG(0))
+    assert same_bits(network.layers[1].W.copy(), weights)
+    agree(network(np.array([[5.0]])), middle, 1e-12)
+    network.observe(np.zeros((6, 1)), RNG(0))  # the sixteenth row: from now on the scale counts
+    network.observe(np.array([[1e9]]), RNG(0))
+    assert np.abs(network.layers[1].W).max() > 100 * np.abs(weights).max()
 
 
 @pytest.mark.parametrize("front", [Standardize, StandardizeSparse])
