@@ -303,8 +303,9 @@ class _Incremental:
         ------
         NotFittedError
             If nothing has been learned yet.
-        TypeError
-            If the method has a term, or `notes_` a value, that no file brings back.
+        TypeError, ValueError
+            If the method has a term, or `notes_` a value, that no file brings back, or a number in the model
+            is not finite: then an old file is as it was.
         OSError
             If the file can not be written; an old one is as it was.
 

@@ -50,7 +50,9 @@ def start_ups(model):
         "python": "pass",
         "import numpy": "import numpy",
         "import incrlearn": "import incrlearn",
-        "load a model, predict a row": f"import incrlearn; incrlearn.load({str(model)!r}).predict([[0.0] * 64])",
+        "load a model, predict a row": (
+            f"import incrlearn; incrlearn.load({str(model)!r}).predict([[0.0] * 64])"
+        ),
     }
 
 

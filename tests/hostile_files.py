@@ -7,7 +7,6 @@ error: no other exception, no warning. How often it was which, and the memory th
 """
 
 import json
-import resource
 import struct
 import sys
 import tempfile
@@ -22,7 +21,7 @@ import numpy as np
 from incrlearn import load
 from incrlearn.storage import ModelFileError
 
-from .saved import bits, learned
+from .saved import bits, learned, peak_megabytes
 
 EXAMPLES = ("tasks known by id", "sparse", "values")
 #: where the fields of an entry in the table of contents, and of a member's own header, stand, and how wide
@@ -150,7 +149,7 @@ def damage_files(folder, times, seed=0):
                 raise AssertionError(f"{damage.__name__}, number {k}: another model")
             found[f"{damage.__name__}: loaded{'' if content != saved else ', nothing changed'}"] += 1
         slowest = max(slowest, time.perf_counter() - started)
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    megabytes = peak_megabytes()
     return {"found": found, "slowest": round(slowest, 3), "megabytes": megabytes}
 
 

@@ -23,7 +23,7 @@ from incrlearn import IncrementalClassifier, IncrementalRegressor, load, saving
 from incrlearn.learning.state import FIELDS
 from incrlearn.storage import ModelFileError, read_archive
 
-from .saved import examples, learned
+from .saved import examples, learned, peak_megabytes
 
 DOCUMENTED = (ValueError, TypeError, FloatingPointError)
 ESTIMATORS = (IncrementalClassifier, IncrementalRegressor)
@@ -224,7 +224,7 @@ def main():
             for what in sweep(name, Path(folder) / "model.npz", every).values():
                 found[what if what in ("works", "refused") else "a documented error"] += 1
                 errors[what.split(",")[0]] += what not in ("works", "refused")
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    megabytes = peak_megabytes()
     seconds = round(time.perf_counter() - started, 1)
     result = {"found": found, "errors": errors.most_common(20), "megabytes": megabytes, "seconds": seconds}
     print(json.dumps(result, indent=1))

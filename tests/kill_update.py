@@ -2,8 +2,8 @@
 
     python -m tests.kill_update 200
 
-Each time the same update of the same model is started and killed (SIGKILL) somewhere between its start and a
-little after its end. What is then found must be a model that loads: the old one or the new one, byte for byte.
+Each time the same update of the same model is started and killed (SIGKILL) somewhere between its start and
+a little after its end. What is then found must be a model that loads: the old or the new, byte for byte.
 """
 
 import subprocess

@@ -41,7 +41,7 @@ def run(example, names, page):
 
 
 def same(printed, expected, tolerance):
-    """Whether two texts are the same but for numbers, which may differ by the tolerance, or that share of them."""
+    """Whether two texts are the same but for numbers, which may differ by the tolerance, or that share."""
     if NUMBER.sub("#", printed).split() != NUMBER.sub("#", expected).split():
         return False
     pairs = zip(_numbers(printed), _numbers(expected), strict=True)

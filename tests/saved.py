@@ -21,6 +21,12 @@ from incrlearn.learning import (
 ROWS, COLUMNS = 12, 3
 
 
+def peak_megabytes():
+    """Return the most memory that this process ever held (ru_maxrss would count the parent's, too)."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) // 1024
+
+
 def data(seed=0, *, sparse=False, values=0):
     """Return a few rows of features, and labels or values."""
     rng = np.random.default_rng(seed)

@@ -1,7 +1,7 @@
 """Reviews of films, products and restaurants, one domain after another: python -m tests.sentiment FOLDER
 
-Sentiment Labelled Sentences (Kotzias et al., KDD 2015; UCI repository), 1000 sentences a domain, a fifth of each
-held out. Text becomes a sparse matrix of 2¹⁸ columns in scikit-learn's HashingVectorizer and stays one.
+Sentiment Labelled Sentences (Kotzias et al., KDD 2015; UCI repository), 1000 sentences a domain, a fifth of
+each held out. Text becomes a sparse matrix of 2¹⁸ columns in HashingVectorizer, and stays one.
 """
 
 import sys

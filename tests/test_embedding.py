@@ -1,4 +1,4 @@
-"""What docs/embedding.md promises to those who embed the package, and `python -m tests.embedding` measures."""
+"""What docs/embedding.md promises to those who embed the package; `python -m tests.embedding` measures."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A killed update leaves the old model or the new one. `python -m tests.kill_update 200` does it 200 times."""
+"""A killed update leaves the old model or the new one; `python -m tests.kill_update 200` kills 200 times."""
 
 import numpy as np
 

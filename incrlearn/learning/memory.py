@@ -147,6 +147,7 @@ class SharedMemory(ReservoirMemory):
             return None
         kept = np.bincount(self.samples.y, minlength=len(self.seen))
         weights = (self.seen / np.maximum(kept, 1))[self.samples.y].cumsum()
+        n = min(n, 32 * len(self))  # more than that would only say the same again
         # searchsorted on the running sum: a draw with these weights, quicker than rng.choice
         rows = np.searchsorted(weights, rng.random(n) * weights[-1], side="right")
         return self.samples[np.minimum(rows, len(self) - 1)]

@@ -11,7 +11,6 @@ import numpy as np
 from .. import _checks
 from .network import pad
 
-
 BLOCK = 1 << 15
 
 

@@ -1,6 +1,8 @@
 """Memories: what is kept, how fairly, and how it comes back."""
 
 import copy
+import functools
+import operator
 
 import hypothesis.strategies as st
 import numpy as np
@@ -112,8 +114,9 @@ def test_a_shared_memory_replays_classes_as_often_as_they_were_seen_however_few_
     memory, random = SharedMemory(30), rng()
     filled(memory, [[0] * 700, [1] * 200 + [2] * 96, [2] * 3 + [3]], random)
     assert np.bincount(memory.samples.y).tolist() in ([10, 10, 9, 1], [10, 9, 10, 1], [9, 10, 10, 1])
-    n = 100_000
-    drawn = memory.draw(n, random)
+    n = 100_800
+    draws = [memory.draw(900, random) for _ in range(n // 900)]
+    drawn = functools.reduce(operator.add, draws)
     assert len(drawn) == n
     p = np.array([0.7, 0.2, 0.099, 0.001])
     assert (np.abs(np.bincount(drawn.y) - n * p) < 5 * np.sqrt(n * p * (1 - p))).all()
@@ -232,3 +235,10 @@ def test_a_bad_size_is_refused_by_name(bad):
     for kind, name in ((ClassBalancedMemory, "per_class"), (ReservoirMemory, "size"), (SharedMemory, "size")):
         with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
             kind(bad)
+
+
+def test_a_batch_of_absurd_size_asks_a_shared_memory_for_no_absurd_number_of_rows():
+    memory = SharedMemory(5)
+    memory.end_task(Samples(np.eye(3), np.array([0, 1, 1]), np.full(3, -1)), np.random.default_rng(0))
+    assert len(memory.draw(10**12, np.random.default_rng(0))) == 32 * 3
+    assert len(memory.draw(96, np.random.default_rng(0))) == 96

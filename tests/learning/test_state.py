@@ -354,7 +354,7 @@ WRONG = {
     "no inputs": Network([Linear(0, 3)], rng()),
     "standardized twice": with_(FRONT, layers=[Standardize(2), *FRONT.layers], _theta=FRONT.theta),
     "standardized in the middle": with_(
-        TEACHER, layers=[TEACHER.layers[0], Standardize(12), *TEACHER.layers[1:]]
+        TEACHER, layers=[TEACHER.layers[0], Standardize(12), TEACHER.layers[2]]
     ),
     "standardized before what has no bias": with_(
         FRONT, layers=[Standardize(2), Linear(2, 3, bias=False)], _theta=np.zeros(6, np.float32)
