@@ -330,6 +330,8 @@ class _InnerDistillation(Distillation):
         n = len(network.layers) + 1
         if not -n <= self.at < n:
             raise ValueError(f"at must be the index of one of {n} activations, got {self.at}")
+        if self.at % n <= 1 and _checks.is_sparse(network.forward(data.x[:1])[self.at]):
+            raise ValueError(f"at must be behind a layer with weights where x is sparse, got {self.at}")
 
 
 class Features(_InnerDistillation):

@@ -16,6 +16,7 @@ from incrlearn.learning import (
     Everything,
     Features,
     Logits,
+    Relations,
     Replay,
     ReservoirMemory,
     SharedMemory,
@@ -228,3 +229,12 @@ def test_whatever_has_the_layout_of_theta_moves_with_it_and_nothing_is_changed_i
     optimizer.m = moments = np.ones(7)
     _move(np.arange(7), 7, [optimizer])
     assert optimizer.m is moments
+
+
+@pytest.mark.parametrize("term", [Features(), Relations(at=-2), Relations(at=0)])
+def test_sparse_activations_are_not_distilled_and_refused_before_the_first_step(term):
+    network = Network([StandardizeSparse(4), Linear(0, 0)], np.random.default_rng(0))
+    learner = Learner(network, [term], rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"^at must be behind a layer with weights where x is sparse"):
+        learner.learn(csr_array(np.eye(4)), [0, 1, 0, 1])
+    assert learner.n_tasks == 0
