@@ -10,6 +10,7 @@ from unittest import SkipTest
 
 import numpy as np
 import pytest
+import scipy
 from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils import estimator_checks
@@ -89,6 +90,7 @@ def test_the_estimator_passes_scikit_learns_check(estimator, check):
 
 
 @pytest.mark.skipif(not hasattr(estimator_checks, "estimator_checks_generator"), reason="older scikit-learn")
+@pytest.mark.skipif(int(scipy.__version__.split(".")[1]) < 14, reason="SciPy without its array API")
 def test_the_check_that_needs_scipys_array_api_to_be_switched_on_passes_with_it():
     out = run_python(
         "from sklearn.utils.estimator_checks import estimator_checks_generator\n"
