@@ -132,13 +132,6 @@ def count(name, value, low=1):
     return int(value)
 
 
-def text(name, value):
-    """Return a string."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, got {value!r} ({type(value).__name__})")
-    return value
-
-
 def flag(name, value):
     """Return True or False."""
     if not isinstance(value, bool | np.bool_):
@@ -163,6 +156,11 @@ def generator(name, value):
             f"got {value!r} ({type(value).__name__})"
         )
     return value
+
+
+def kind_of_labels(labels):
+    """Say what labels are, in a word that fits into a message: strings, booleans or integers."""
+    return {"U": "strings", "b": "booleans"}.get(labels.dtype.kind, "integers")
 
 
 def hashable(name, value):

@@ -106,9 +106,9 @@ def as_labels(y, name="y"):
 def as_classes(classes, y):
     """Return classes told in advance as a vector of labels; refuse those of another kind than y's."""
     classes = as_labels(classes, "classes")
-    kinds = [{"U": "strings", "b": "booleans"}.get(labels.dtype.kind, "integers") for labels in (classes, y)]
-    if len(classes) and kinds[0] != kinds[1]:
-        raise TypeError(f"classes holds {kinds[0]}, but y holds {kinds[1]}")
+    told, came = _checks.kind_of_labels(classes), _checks.kind_of_labels(y)
+    if len(classes) and told != came:
+        raise TypeError(f"classes holds {told}, but y holds {came}")
     return classes
 
 

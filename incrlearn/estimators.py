@@ -160,16 +160,16 @@ class _Incremental:
         self.n_samples_seen_ += n_samples
 
     def _restore(self, learner, n_features_in_, n_samples_seen_, feature_names_in_, notes_):
-        """Become what a file says, if its parts fit together."""
+        """Become what a file says, whose fields are of their kinds, if they fit together."""
         names = feature_names_in_
         if names is not None and len(names) != n_features_in_:
             raise ValueError(f"{len(names)} column names for {n_features_in_} columns")
         if n_features_in_ != learner.network.inputs or type(learner.loss) is not type(self._loss()):
             raise ValueError(f"the learner is not one of {type(self).__name__}")
         if names is not None:
-            names = np.array([_checks.text("a column name", name) for name in names], object)
+            names = np.array(names, object)
         self._begin(n_features_in_, names, notes_)
-        self._take_over(learner, _checks.count("n_samples_seen_", n_samples_seen_))
+        self._take_over(learner, n_samples_seen_)
 
     def _new_learner(self, x, y):
         """Return a learner whose network fits the data: their width, their precision, sparse or not."""

@@ -13,7 +13,7 @@ import numpy as np
 from .learning.learner import Learner
 from .learning.state import StateError, check_learner, list_of, maybe, put_together, size, take_apart
 from .network import Standardize, StandardizeSparse
-from .storage import ModelFileError, read_archive, write_archive
+from .storage import ModelFileError, read_archive, refusing, write_archive
 
 #: raised by one whenever an older version could not read what a newer one writes
 FORMAT = 1
@@ -99,11 +99,8 @@ def load(path, estimators):
         As `incrlearn.load`.
     """
     header, arrays = read_archive(path, FORMAT)
-    try:
+    with refusing(path):
         return _restore(header, arrays, {kind.__name__: kind for kind in estimators})
-    except Exception as error:  # a header made by hand can be wrong in any way
-        what = str(error) or type(error).__name__
-        raise ModelFileError(f"{path} is not a model that can be read: {what}") from None
 
 
 def _restore(header, arrays, estimators):

@@ -106,6 +106,33 @@ class ModelFileError(ValueError):
     """A file is not a model that can be read: damaged, cut short, hostile, or of a newer version."""
 
 
+@contextmanager
+def refusing(path):
+    """Turn whatever goes wrong into a ModelFileError that names the file: made by hand, it can be anything.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Raises
+    ------
+    ModelFileError
+        In the place of any error.
+
+    Examples
+    --------
+    >>> with refusing("m.npz"):
+    ...     {}["header"]
+    Traceback (most recent call last):
+    incrlearn.storage.ModelFileError: m.npz is not a model that can be read: 'header'
+    """
+    try:
+        yield
+    except Exception as error:  # zipfile, NumPy and json have a dozen errors for what is not theirs
+        what = str(error) or type(error).__name__
+        raise ModelFileError(f"{path} is not a model that can be read: {what}") from None
+
+
 def write_archive(path, header, arrays):
     """Write a header and named arrays as one .npz file, whole or not at all.
 
@@ -163,17 +190,15 @@ def read_archive(path, version):
     ModelFileError
         If the file is anything else than what was written.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for, a device has no end
-        raise ModelFileError(f"{path} is not a model that can be read: it is no file")
-    with open(path, "rb") as file:
-        try:
-            arrays = _read_members(file)
-            header = _header(arrays, version)
-            if str(arrays.pop("digest", None)) != _digest(arrays):
-                raise ModelFileError("its contents are not what its digest says")
-        except Exception as error:  # zipfile, NumPy and json have a dozen errors for what is not theirs
-            what = str(error) or type(error).__name__
-            raise ModelFileError(f"{path} is not a model that can be read: {what}") from None
+    regular = stat.S_ISREG(os.stat(path).st_mode)
+    with refusing(path):
+        if not regular:  # a pipe would be waited for, a device has no end
+            raise ModelFileError("it is no file")
+    with open(path, "rb") as file, refusing(path):
+        arrays = _read_members(file)
+        header = _header(arrays, version)
+        if str(arrays.pop("digest", None)) != _digest(arrays):
+            raise ModelFileError("its contents are not what its digest says")
     del arrays["header"]
     return header, arrays
 

@@ -1,7 +1,5 @@
 """What docs/embedding.md promises to those who embed the package; `python -m tests.embedding` measures."""
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,13 +7,10 @@ import numpy as np
 from incrlearn import IncrementalClassifier
 
 from . import embedding
+from .processes import run_python
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(300, 5)), RNG.integers(3, size=300)
-
-
-def run_python(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
 def test_prediction_in_several_threads_gives_what_it_gives_in_one():

@@ -3,7 +3,6 @@
 import ast
 import configparser
 import re
-import subprocess
 import sys
 from importlib.metadata import requires
 from pathlib import Path
@@ -12,16 +11,14 @@ import pytest
 
 import incrlearn
 
+from .processes import run_python
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "incrlearn"
 #: from the ground floor up; a room may import from itself and from rooms that stand before it
 FLOORS = ["_checks", "_inputs", "formulas", "network", "storage", "learning", "saving", "estimators"]
 FLOORS += ["tables", "benchmark", "cli", "__main__"]
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-
-
-def run_python(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
 def commands_of_the_readme():

@@ -110,11 +110,10 @@ class Classes:
         return self._of_one_kind("y", y)
 
     def _of_one_kind(self, name, labels):
-        labels = _labels(name, labels)
-        if self.labels is not None and _kind(labels) != _kind(self.labels):
-            raise TypeError(
-                f"{name} holds {_kind(labels)}, but the labels known so far are {_kind(self.labels)}"
-            )
+        labels, kind_of = _labels(name, labels), _checks.kind_of_labels
+        if self.labels is not None and kind_of(labels) != kind_of(self.labels):
+            known = kind_of(self.labels)
+            raise TypeError(f"{name} holds {kind_of(labels)}, but the labels known so far are {known}")
         return labels
 
     def _give_outputs(self, labels):
@@ -345,7 +344,3 @@ def _integers(name, labels):
         for too_large in labels[np.abs(labels.astype(np.float64)) >= 2.0**63]:
             raise ValueError(f"{name} must hold integers of at most 64 bits, got {too_large}")
     return labels.astype(np.int64)
-
-
-def _kind(labels):
-    return {"U": "strings", "b": "booleans"}.get(labels.dtype.kind, "integers")

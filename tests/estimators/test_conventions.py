@@ -2,9 +2,6 @@
 
 import dataclasses
 import inspect
-import os
-import subprocess
-import sys
 import warnings
 from unittest import SkipTest
 
@@ -18,6 +15,7 @@ from sklearn.utils import estimator_checks
 from incrlearn import IncrementalClassifier, IncrementalRegressor
 from incrlearn.learning import ClassBalancedMemory, Logits, Method, Replay
 
+from ..processes import run_python
 from .helpers import VALUES, X, Y, classifier, regressor, state
 
 BOTH = [IncrementalClassifier, IncrementalRegressor]
@@ -68,13 +66,6 @@ def tags_of(estimator):
     groups = {name: group for name, group in tags.items() if isinstance(group, dict)}
     flat = {f"{name}.{key}": value for name, group in groups.items() for key, value in group.items()}
     return {**flat, **{name: value for name, value in tags.items() if name not in groups}}
-
-
-def run_python(code, **environment):
-    environment = {**os.environ, **environment}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    assert not done.returncode, done.stderr
-    return done.stdout
 
 
 # ---- scikit-learn's own checks -----------------------------------------------------------------------
