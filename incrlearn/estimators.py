@@ -5,13 +5,16 @@ what a learner takes, and adds nothing to how it learns. scikit-learn is not imp
 """
 
 import inspect
+import re
 from numbers import Integral
 
 import numpy as np
 
 from . import _checks, _inputs
 from .learning import (
+    ClassBalancedMemory,
     CrossEntropy,
+    HerdingMemory,
     Learner,
     Method,
     ReservoirMemory,
@@ -20,6 +23,9 @@ from .learning import (
     as_method,
 )
 from .network import ACTIVATIONS, OPTIMIZERS, Linear, Network, Standardize, StandardizeSparse
+
+#: a method's text that says how much its memory holds; what `ogd(per_task=…)` holds is no memory of samples
+TOLD = re.compile(r"\b(per_class|size|(?<!ogd\()per_task)\s*=")
 
 
 class _Incremental:
@@ -71,6 +77,12 @@ class _Incremental:
         FloatingPointError
             If a number becomes NaN or infinite, with its step: everything is as it was, too.
         """
+        for part in self._method().ingredients:
+            if part.scenarios == ("task",):
+                name = type(part).__name__
+                raise ValueError(
+                    f"{name} must be told the task, as in partial_fit(X, y, task=…): {part.reason}"
+                )
         for _ in self._learn(X, y, None, None, fresh=True):
             pass
         return self
@@ -201,18 +213,29 @@ class _Incremental:
         return [*front, *layers, Linear(width, outputs)]
 
     def _method(self):
-        """Return the recipe, with a memory of `memory_size` samples where it replays."""
+        """Return the recipe, with a memory of `memory_size` samples where it keeps a choice of them."""
         size = _checks.count("memory_size", self.memory_size)
         if isinstance(self.method, Method):
             return self.method
         if isinstance(self.method, list | tuple):
+            if any(getattr(term, "wants_logits", False) for term in self.method):
+                return Method(self.method, ReservoirMemory(size, logits=True))
             replays = any(getattr(term, "replayed", False) for term in self.method)
             return Method(self.method, self._memory(size) if replays else None)
         recipe = as_method(self.method)
-        told = "per_class" in self.method  # then that holds, as in replay(per_class=3)
-        if isinstance(recipe.memory, ReservoirMemory) and not told:
-            return Method(recipe.terms, self._memory(size))
+        if not TOLD.search(self.method):  # what is told holds, as in replay(per_class=3)
+            recipe.memory = self._of_size(recipe.memory, size)
         return recipe
+
+    def _of_size(self, memory, size):
+        """Return the memory of a recipe, holding `size` samples in all where it holds a choice."""
+        if isinstance(memory, HerdingMemory):
+            return HerdingMemory(at=memory.at, mixed=memory.mixed, size=size)
+        if isinstance(memory, ClassBalancedMemory):
+            return self._memory(size, memory.at_once)
+        if isinstance(memory, ReservoirMemory):
+            return type(memory)(size, **({"logits": True} if memory.logits else {}))
+        return memory
 
     def _tune(self, learner):
         """Hand over the hyper-parameters that may change between two calls."""
@@ -271,7 +294,7 @@ class _Incremental:
 
         Returns
         -------
-        (X, y), or None where the method keeps no samples
+        (X, y), or None where the method keeps no samples, or imagines them
             X is an array, or a CSR array.
 
         Raises
@@ -438,7 +461,8 @@ class IncrementalClassifier(_Incremental):
     ----------
     method : str, list of Term, or Method
         How it keeps what it knows: a name such as "replay" or "replay+logits(T=4)" (`METHODS` lists them), a
-        list of terms to add to L₀, or a recipe with a memory of its own.
+        list of terms to add to L₀, or a recipe with a memory of its own. "xdg" and "separate" must be told
+        every task, in `partial_fit` and in `predict`; what is to be painted must lie in [0, 1].
     hidden_layer_sizes : sequence of int, or int
         Widths of the hidden layers; () for a linear model.
     activation : {"relu", "tanh", "sigmoid"}
@@ -450,7 +474,9 @@ class IncrementalClassifier(_Incremental):
     n_epochs : int
         How often a call goes through its rows, ≥ 1.
     memory_size : int
-        How many samples are kept for replay, ≥ 1, where the method replays.
+        How many samples are kept, ≥ 1, where the method keeps a choice of them and does not say itself how
+        many, as "replay(per_class=20)" or "der(size=500)" do. They are shared among the classes, or a uniform
+        choice, as the method has it.
     standardize : bool
         Whether features are standardized.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None
@@ -552,8 +578,8 @@ class IncrementalClassifier(_Incremental):
     def _loss(self):
         return CrossEntropy()
 
-    def _memory(self, size):
-        return SharedMemory(size)
+    def _memory(self, size, at_once=False):
+        return SharedMemory(size, at_once)
 
     def __sklearn_tags__(self):
         from sklearn.utils import ClassifierTags
@@ -574,7 +600,9 @@ class IncrementalRegressor(_Incremental):
 
     Parameters
     ----------
-    method, hidden_layer_sizes, activation, optimizer, learning_rate, batch_size, n_epochs, memory_size :
+    method : str, list of Term, or Method
+        As for `IncrementalClassifier`; those that work with classes are refused by `fit`.
+    hidden_layer_sizes, activation, optimizer, learning_rate, batch_size, n_epochs, memory_size :
         As for `IncrementalClassifier`.
     standardize : bool
         Whether features and targets are standardized.
@@ -642,8 +670,8 @@ class IncrementalRegressor(_Incremental):
     def _loss(self):
         return SquaredError(standardized=self.standardize)
 
-    def _memory(self, size):
-        return ReservoirMemory(size)
+    def _memory(self, size, at_once=False):
+        return ReservoirMemory(size, at_once=at_once)
 
     def __sklearn_tags__(self):
         from sklearn.utils import RegressorTags

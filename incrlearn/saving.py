@@ -10,13 +10,14 @@ import platform
 
 import numpy as np
 
+from .learning.generative import GenerativeClassifier
 from .learning.learner import Learner
 from .learning.state import StateError, check_learner, list_of, maybe, put_together, size, take_apart
 from .network import Standardize, StandardizeSparse
 from .storage import ModelFileError, read_archive, refusing, write_archive
 
 #: raised by one whenever an older version could not read what a newer one writes
-FORMAT = 1
+FORMAT = 2
 #: what an estimator knows beside its learner
 FITTED = {
     "n_features_in_": size,
@@ -114,7 +115,7 @@ def _restore(header, arrays, estimators):
         raise ModelFileError("it does not have the hyper-parameters of this version")
     model.set_params(**params)
     model._restore(learner, **fitted, notes_=_json(header["notes"]))
-    learner.predict(_row(learner.network))  # a last trial: what can not predict is no model
+    _try(learner)
     return model
 
 
@@ -130,6 +131,18 @@ def _model(tree, arrays):
         raise StateError("it does not say what it was fitted to")
     check_learner(learner)
     return params, learner, fitted
+
+
+def _try(learner):
+    """Let a learner answer for an ordinary row, a last trial: what can not predict is no model."""
+    if isinstance(learner.decision, GenerativeClassifier):  # with one z: how many it takes is for its owner
+        for model in learner.decision.models.values():
+            model.log_likelihood(np.zeros((1, model.inputs)), 1, np.random.default_rng(0))
+    elif learner.isolation is None:
+        learner.predict(_row(learner.network))
+    else:
+        for task in learner._targets.tasks:
+            learner.predict(_row(learner.network), task)
 
 
 def _row(network):

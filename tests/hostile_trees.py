@@ -23,7 +23,7 @@ from incrlearn import IncrementalClassifier, IncrementalRegressor, load, saving
 from incrlearn.learning.state import FIELDS
 from incrlearn.storage import ModelFileError, read_archive
 
-from .saved import examples, learned, peak_megabytes
+from .saved import another_task, examples, learned, peak_megabytes
 
 DOCUMENTED = (ValueError, TypeError, FloatingPointError)
 ESTIMATORS = (IncrementalClassifier, IncrementalRegressor)
@@ -163,7 +163,7 @@ def open_model(header, arrays):
         saving.read_archive = read_archive
 
 
-def becomes(header, arrays, xy, task, path):
+def becomes(header, arrays, xy, task, another, path):
     """Return what becomes of a model: "refused", "works", or a documented error when it is used."""
     try:
         model = open_model(header, arrays)
@@ -172,13 +172,13 @@ def becomes(header, arrays, xy, task, path):
         return "refused"
     x, y = xy
     for use in (
-        lambda: model.predict(x),
-        lambda: model.score(x, y),
+        lambda: model.predict(x, task=task),
+        lambda: model.score(x, y, task=task),
         lambda: repr(model),
         lambda: model.remembered(),
         lambda: model.partial_fit(x, y, task=task),
-        lambda: model.partial_fit(x, y, task="another"),
-        lambda: model.predict(x, task="another"),
+        lambda: model.partial_fit(x, y, task=another),
+        lambda: model.predict(x, task=another),
         lambda: model.save(path),
     ):
         try:
@@ -201,14 +201,15 @@ def sweep(name, path, every=1):
     model, xy, task = learned(name)
     model.save(path)
     header, arrays = read_archive(path, saving.FORMAT)
-    if becomes(header, arrays, xy, task, path) != "works":
+    use = xy, task, another_task(name), path
+    if becomes(header, arrays, *use) != "works":
         raise AssertionError(f"{name} does not work without a change")
     changes = [(place, tree, arrays) for place, tree in changed_trees(header)]
     changes += [(place, header, other) for place, other in changed_arrays(arrays)]
     found = {}
     for place, tree, other in changes[::every]:
         try:
-            found[place] = becomes(tree, other, xy, task, path)
+            found[place] = becomes(tree, other, *use)
         except Exception as error:
             raise AssertionError(f"{name}, {place}: {type(error).__name__}: {error}") from error
     return found

@@ -150,6 +150,23 @@ def _huber(x):
     return x * x / 2 if abs(x) <= 1 else abs(x) - 0.5
 
 
+# The variational autoencoder
+
+
+def reparametrize(mu, log_variance, epsilon):
+    return mu + anp.exp(log_variance / 2) * epsilon
+
+
+def kl_to_normal(mu, log_variance):
+    """The mean of log q(z) − log p(z) over z ~ q, by Gauss and Hermite: exact, as it is quadratic in z."""
+    total = 0.0
+    for noise, share in zip(*np.polynomial.hermite_e.hermegauss(3), strict=True):
+        z = reparametrize(mu, log_variance, noise)
+        log_q_to_p = z**2 / 2 - noise**2 / 2 - log_variance / 2
+        total = total + share / np.sqrt(2 * np.pi) * anp.sum(log_q_to_p)
+    return total / len(mu)
+
+
 # Projections
 
 

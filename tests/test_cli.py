@@ -37,10 +37,10 @@ def test_compare_prints_one_table_with_bounds_marked(capsys):
     lines = printed.out.splitlines()
     assert lines[0] == "split digits, class-incremental, 2 tasks"
     (head,) = [i for i, line in enumerate(lines) if line.lstrip().startswith("method")]
-    assert lines[head].split() == ["method", "accuracy", "%", "forgetting", "backward", "seconds"]
-    number = r"[+-]?\d+\.\d"
+    assert lines[head].split() == ["method", "accuracy", "%", "forgetting", "backward", "memory", "seconds"]
+    number, size = r"[+-]?\d+\.\d", r"[\d.]+ k?B\*?"
     for line, name in zip(lines[head + 1 :], ("joint (upper bound)", "none (lower bound)"), strict=False):
-        assert re.fullmatch(rf"{re.escape(name)} +{number} +{number} +{number} +{number} *", line)
+        assert re.fullmatch(rf"{re.escape(name)} +{number} +{number} +{number} +{size} +{number} *", line)
     assert printed.err == ""  # no progress bar where nobody is looking
 
 
@@ -116,6 +116,7 @@ def test_a_table_of_one_s_own_can_be_compared(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--methods", "xdg"], "xdg can not take part: Gating serves task-incremental learning only"),
         (["--methods", "amnesia"], "method must be one of 'none', .* got 'amnesia'"),
         (["--methods", "logits(T=-1)"], "T must be a finite number > 0, got -1.0"),
         (["--methods", "none", "none"], "twice"),

@@ -4,11 +4,13 @@ import ast
 import os
 import re
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from incrlearn import formulas, network
 from incrlearn.benchmark import metrics
+from incrlearn.learning import METHODS
 
 from . import markdown
 
@@ -43,6 +45,7 @@ def sections():
 
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
+@mock.patch.dict(METHODS)  # a page may add one of its own
 def test_the_code_of_a_page_runs_and_prints_what_the_page_says(page, monkeypatch, tmp_path):
     monkeypatch.delenv("INCRLEARN_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "80")
@@ -86,7 +89,9 @@ def test_every_formula_has_its_place_in_the_list_of_formulas():
     measures = {
         name for name in functions_in(Path(metrics.__file__)) if not name.startswith(("_", "mean_and_error"))
     }
-    wanted = {*formulas.__all__, *layers, *optimizers, *measures, "sum_over_samples", "LinearRegression"}
+    importances = {"fisher", "sensitivity", "path_integral"}
+    wanted = {*formulas.__all__, *layers, *optimizers, *measures, *importances}
+    wanted |= {"sum_over_samples", "LinearRegression", "VariationalAutoencoder"}
     assert set(sections()) == wanted
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import math
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,8 +33,8 @@ class Settings:
         What the learner is told, and what competes.
     tasks : int
         How many tasks, ≥ 1.
-    methods : tuple of str
-        As `incrlearn.learning.method` reads them.
+    methods : tuple of str, optional
+        As `incrlearn.learning.method` reads them; all that serve the scenario when None.
     seeds : int
         How many runs of each method, ≥ 1, with the seeds 0, 1, … A seed draws the order of classes, the
         permutations, the first network and the batches: the same for every method.
@@ -61,7 +61,7 @@ class Settings:
     variant: str = "split"
     scenario: str = "class"
     tasks: int = 5
-    methods: tuple = tuple(METHODS)
+    methods: tuple | None = None
     seeds: int = 1
     hidden: tuple = (100,)
     epochs: int = 20
@@ -76,12 +76,27 @@ class Settings:
         for width in self.hidden:
             _checks.count("hidden", width)
         _checks.positive("learning_rate", self.learning_rate)
+        if self.methods is None:
+            object.__setattr__(self, "methods", serving(self.scenario))
         if not self.methods:
             raise ValueError("methods must name at least one method")
         for name in self.methods:
-            method(name)
+            refusal = method(name).refusal(self.scenario)
+            if refusal:
+                raise ValueError(f"{name} can not take part: {refusal}")
         if len(set(self.methods)) < len(self.methods):
             raise ValueError(f"methods must not name a method twice, got {', '.join(self.methods)}")
+
+
+def serving(scenario):
+    """Return the names of all methods that serve a scenario, in the order of METHODS.
+
+    Examples
+    --------
+    >>> [name for name in serving("task") if name not in serving("domain")]
+    ['xdg', 'separate']
+    """
+    return tuple(name for name in METHODS if method(name).refusal(scenario) is None)
 
 
 @dataclass(frozen=True)
@@ -89,7 +104,8 @@ class Run:
     """One method's way through the tasks, with one seed.
 
     matrix : ndarray (t, t), R, NaN where not measured; baseline : ndarray (t,), accuracy of the untrained
-    network on every task, NaN where not measured; seconds : float, spent in learning.
+    network on every task, NaN where not measured; seconds : float, spent in learning; held : dict, the bytes
+    that the method holds in the end, as `Learner.held_bytes` counts them.
     """
 
     method: str
@@ -97,6 +113,7 @@ class Run:
     matrix: np.ndarray
     baseline: np.ndarray
     seconds: float
+    held: dict = field(default_factory=dict)
 
 
 def prepare(settings):
@@ -194,7 +211,7 @@ def measures(run, reference=None):
     -------
     dict of str to float
         NaN for what is not defined: transfer and forgetting of a single task, forward transfer where tasks
-        not yet learned can not be asked for, intransigence without a reference.
+        not yet learned can not be asked for, intransigence without a reference, bytes that nobody counted.
     """
     R = run.matrix
     return {
@@ -209,6 +226,8 @@ def measures(run, reference=None):
             math.nan if reference is None else metrics.intransigence(R, reference.matrix.diagonal())
         ),
         "seconds": run.seconds,
+        "sample_bytes": run.held.get("samples", math.nan),
+        "other_bytes": run.held.get("other", math.nan),
     }
 
 
@@ -247,30 +266,20 @@ def report(settings, runs):
     dict
         NaN, what is not defined or was not measured, is None.
     """
-    import scipy
-
-    from .. import __version__
-
     return {
         "settings": dataclasses.asdict(settings),
-        "versions": {
-            "incrlearn": __version__,
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-        },
+        "versions": versions(),
         "summary": [
-            {"method": name} | {key: _plain(pair) for key, pair in row.items()}
+            {"method": name} | {key: plain(pair) for key, pair in row.items()}
             for name, row in summarize(runs)
         ],
         "runs": [
             {
                 "method": run.method,
                 "seed": run.seed,
-                "accuracy_matrix": [_plain(row) for row in run.matrix],
-                "baseline": _plain(run.baseline),
-                "measures": dict(zip(measured, _plain(measured.values()), strict=True)),
+                "accuracy_matrix": [plain(row) for row in run.matrix],
+                "baseline": plain(run.baseline),
+                "measures": dict(zip(measured, plain(measured.values()), strict=True)),
             }
             for run, measured in _measured(runs)
         ],
@@ -324,12 +333,28 @@ def _run(learner, scenario, name, seed, on_task):
     if scenario.kind == "domain":
         baseline[:] = [_accuracy(learner, task) for task in scenario.tasks]
     matrix, seconds = run(learner, scenario, lambda task: on_task(name, seed, task))
-    return Run(name, seed, matrix, baseline, seconds)
+    return Run(name, seed, matrix, baseline, seconds, learner.held_bytes())
 
 
 def _accuracy(learner, task):
     return learner.score(task.x_test, task.y_test, task.id)
 
 
-def _plain(values):
+def plain(values):
+    """Return numbers as JSON has them: what is not defined, NaN, is None."""
     return [None if math.isnan(value) else float(value) for value in values]
+
+
+def versions():
+    """Return what the numbers were made with, for JSON."""
+    import scipy
+
+    from .. import __version__
+
+    return {
+        "incrlearn": __version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }

@@ -3,6 +3,7 @@
 incrlearn fit data.csv --target label --model m.npz     a model of one's own data (`models`)
 incrlearn update | predict | evaluate | show m.npz      what can be done with it
 incrlearn compare                                       all methods on the same tasks (`compare`)
+incrlearn reproduce split-mnist                         published numbers, ours beside theirs (`reproduce`)
 """
 
 import argparse
@@ -10,7 +11,7 @@ import os
 import sys
 
 from .. import __version__
-from . import compare, models
+from . import compare, models, reproduce
 from .screen import CalledWrong
 
 
@@ -66,4 +67,5 @@ def _parser():
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     models.add_to(commands)
     compare.add_to(commands)
+    reproduce.add_to(commands)
     return parser

@@ -1,20 +1,30 @@
 """`incrlearn compare`: every method on the same sequence of tasks, and one table."""
 
-import json
 import re
 from pathlib import Path
 
 from ..benchmark.comparison import Settings, compare, prepare, report, summarize
 from ..benchmark.scenarios import KINDS, VARIANTS
 from ..learning import BOUNDS, METHODS
-from ..storage import whole_file
-from .screen import CalledWrong, check_writable, progress, require, say_defaults, table_of, widths, wrong_call
+from .screen import (
+    check_outputs,
+    progress,
+    require,
+    say_defaults,
+    size,
+    table_of,
+    wide_console,
+    widths,
+    write_figure,
+    write_json,
+    wrong_call,
+)
 
-PLOT_FORMATS = (".png", ".svg", ".pdf")
 LEGEND = """\
 accuracy    of the test samples, mean over all tasks, after the last task
 forgetting  points lost since each task was known best
 backward    points gained or lost since each task had just been learned
+memory      what the method holds beside the network; * with stored samples
 seconds     spent in learning"""
 
 
@@ -33,7 +43,7 @@ def add_to(commands):
     add("--variant", default=defaults.variant, choices=tuple(VARIANTS), help="how data become tasks")
     add("--scenario", default=defaults.scenario, choices=KINDS, help="what the learner is told")
     add("--tasks", type=int, default=defaults.tasks, metavar="N", help="how many tasks")
-    add("--methods", nargs="+", default=list(METHODS), metavar="METHOD", help="default: all of them")
+    add("--methods", nargs="+", metavar="METHOD", help="default: all that serve the scenario")
     add("--seeds", type=int, default=defaults.seeds, metavar="N", help="runs of each method")
     add("--hidden", type=widths, default=defaults.hidden, metavar="N,N", help="hidden layers' widths")
     add("--epochs", type=int, default=defaults.epochs, metavar="N", help="passes over each task")
@@ -50,28 +60,24 @@ def _compare(options):
     runs = _run_with_progress(settings)
     _print_table(settings, runs)
     if options.json:
-        with whole_file(options.json) as file:
-            file.write((json.dumps(report(settings, runs), indent=1) + "\n").encode())
-        print(f"wrote {options.json}")
+        write_json(options.json, report(settings, runs))
     if options.plot:
-        _write_plot(options.plot, settings, runs)
-        print(f"wrote {options.plot}")
+        from ..benchmark.plot import plot
+
+        write_figure(options.plot, plot(summarize(runs), runs, _title(settings), settings.tasks))
 
 
 def _settings(options):
     """Return the settings, all that can be checked without the data being checked."""
     require("rich")
-    if options.plot:
-        require("matplotlib")
-        if Path(options.plot).suffix.lower() not in PLOT_FORMATS:
-            raise CalledWrong(f"--plot must end in {', '.join(PLOT_FORMATS)}, got {options.plot!r}")
-    for option in ("json", "plot"):
-        check_writable(option, getattr(options, option))
+    check_outputs(options)
     # commas between methods are welcome too, but not those between a method's options
-    methods = [name for text in options.methods for name in re.split(r",(?![^(]*\))", text) if name]
+    texts = options.methods
+    if texts is not None:
+        texts = tuple(name for text in texts for name in re.split(r",(?![^(]*\))", text) if name)
     fields = {name: getattr(options, name) for name in Settings.__dataclass_fields__}
     with wrong_call():
-        return Settings(**fields | {"methods": tuple(methods)})
+        return Settings(**fields | {"methods": texts})
 
 
 def _run_with_progress(settings):
@@ -89,11 +95,9 @@ def _run_with_progress(settings):
 
 
 def _print_table(settings, runs):
-    from rich.console import Console
-
-    console = Console()
+    console = wide_console()
     console.print(f"{_title(settings)}\n", highlight=False)
-    table = table_of("method", "accuracy %", "forgetting", "backward", "seconds")
+    table = table_of("method", "accuracy %", "forgetting", "backward", "memory", "seconds")
     for name, row in summarize(runs):
         bound = f" ({BOUNDS[name]})" if name in BOUNDS else ""
         table.add_row(
@@ -101,6 +105,7 @@ def _print_table(settings, runs):
             _points(row["average_accuracy"]),
             _points(row["forgetting"]),
             _points(row["backward_transfer"], sign="+"),
+            size(row["sample_bytes"][0], row["other_bytes"][0]),
             f"{row['seconds'][0]:.1f}",
             style="dim" if bound else None,
         )
@@ -121,11 +126,3 @@ def _points(pair, sign=""):
     if mean != mean:
         return "–"
     return f"{mean:{sign}.1f}" + ("" if error != error else f" ± {error:.1f}")
-
-
-def _write_plot(path, settings, runs):
-    from ..benchmark.plot import plot
-
-    figure = plot(summarize(runs), runs, _title(settings), settings.tasks)
-    with whole_file(path) as file:
-        figure.savefig(file, format=Path(path).suffix[1:].lower(), dpi=120)

@@ -23,6 +23,7 @@ from .losses import (
 )
 from .penalties import elastic_net, importance_weighted, l1, l2
 from .projections import project_agem, project_gem, project_orthogonal
+from .variational import kl_to_normal, log_bernoulli, log_mean_exp, log_normal, reparametrize
 
 __all__ = [
     "binary_cross_entropy",
@@ -32,14 +33,19 @@ __all__ = [
     "feature_distance",
     "forward_kl",
     "importance_weighted",
+    "kl_to_normal",
     "l1",
     "l2",
+    "log_bernoulli",
+    "log_mean_exp",
+    "log_normal",
     "log_softmax",
     "project_agem",
     "project_gem",
     "project_orthogonal",
     "relation_angle",
     "relation_distance",
+    "reparametrize",
     "reverse_kl",
     "sigmoid",
     "soft_cross_entropy",

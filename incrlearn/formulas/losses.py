@@ -63,7 +63,9 @@ def softmax(z):
 def sigmoid(z):
     """Return the logistic sigmoid of every entry, without overflow.
 
-        σ(z) = 1 / (1 + e⁻ᶻ) = exp(−log(1 + e⁻ᶻ))
+        σ(z) = 1 / (1 + e⁻ᶻ) = eᶻ / (1 + eᶻ)
+
+    Of the two forms each entry takes the one whose exponential is at most 1.
 
     Parameters
     ----------
@@ -80,7 +82,8 @@ def sigmoid(z):
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    return np.exp(-np.logaddexp(0, -z))
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1, e) / (1 + e)
 
 
 def squared_error(prediction, target):
@@ -175,7 +178,8 @@ def binary_cross_entropy(z, y):
 
         L₀ = −1/n Σᵢ Σₖ [yᵢₖ log σ(zᵢₖ) + (1 − yᵢₖ) log(1 − σ(zᵢₖ))]          ∂L₀/∂z = (σ(z) − y)/n
 
-    with log σ(z) = −log(1 + e⁻ᶻ) and log(1 − σ(z)) = −log(1 + eᶻ), which never overflow.
+    Each entry's value is log(1 + eᶻ) − y z, with log(1 + eᶻ) = max(z, 0) + log(1 + exp −|z|), which never
+    overflows.
 
     Parameters
     ----------
@@ -210,7 +214,7 @@ def binary_cross_entropy(z, y):
     if y.min() < 0 or y.max() > 1:
         raise ValueError(f"y must lie in [0, 1], got values in [{y.min()}, {y.max()}]")
     n = len(z)
-    value = (y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)).sum() / n
+    value = (np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))).sum() / n
     gradient = (sigmoid(z) - y) / n
     return float(value), gradient
 

@@ -1,58 +1,93 @@
 """How a network learns task after task: terms, memories, methods, and the one training loop."""
 
+from .decisions import Decision, NearestMean
+from .distillation import Distillation, DistilledBinaryCrossEntropy, Features, Logits, Relations
+from .generative import GenerativeClassifier, GeneratorMemory
+from .importance import fisher, path_integral, sensitivity
+from .isolation import Gating, Isolation, Separate
 from .learner import Learner, as_method, minibatches
 from .linear_regression import LinearRegression
-from .memory import ClassBalancedMemory, Everything, Memory, ReservoirMemory, SharedMemory
+from .memory import (
+    ClassBalancedMemory,
+    Everything,
+    GreedyMemory,
+    HerdingMemory,
+    Memory,
+    ReservoirMemory,
+    SharedMemory,
+    herding,
+)
 from .methods import BOUNDS, METHODS, Method, method
+from .projection import AGEM, GEM, OGD
+from .regularization import EWC, L1, L2, MAS, SI, ElasticNet
+from .replay import AsymmetricCrossEntropy, DarkReplay, Replay
 from .samples import Batch, Part, Samples
 from .terms import (
-    L1,
-    L2,
     BatchTerm,
     BinaryCrossEntropy,
     CrossEntropy,
-    ElasticNet,
-    Features,
-    Logits,
     Loss,
     ParameterTerm,
+    Projection,
     ProximalTerm,
-    Relations,
-    Replay,
     SquaredError,
     Term,
 )
 
 __all__ = [
+    "AGEM",
     "BOUNDS",
+    "EWC",
+    "GEM",
     "L1",
     "L2",
+    "MAS",
     "METHODS",
+    "OGD",
+    "SI",
+    "AsymmetricCrossEntropy",
     "Batch",
     "BatchTerm",
     "BinaryCrossEntropy",
     "ClassBalancedMemory",
     "CrossEntropy",
+    "DarkReplay",
+    "Decision",
+    "Distillation",
+    "DistilledBinaryCrossEntropy",
     "ElasticNet",
     "Everything",
     "Features",
+    "Gating",
+    "GenerativeClassifier",
+    "GeneratorMemory",
+    "GreedyMemory",
+    "HerdingMemory",
+    "Isolation",
     "Learner",
     "LinearRegression",
     "Logits",
     "Loss",
     "Memory",
     "Method",
+    "NearestMean",
     "ParameterTerm",
     "Part",
+    "Projection",
     "ProximalTerm",
     "Relations",
     "Replay",
     "ReservoirMemory",
     "Samples",
+    "Separate",
     "SharedMemory",
     "SquaredError",
     "Term",
     "as_method",
+    "fisher",
+    "herding",
     "method",
     "minibatches",
+    "path_integral",
+    "sensitivity",
 ]

@@ -2,7 +2,7 @@
 
     x, y ─► a = network.forward(x) ─► each batch term: value, {k: ∂L/∂a[k]} ─► network.backward ─► gradient
     θ ──────────────────────────────► each parameter term: value, ∂L/∂θ ─────► added to gradient
-    gradient ─► optimizer.step(θ, gradient) ─► each proximal term: its own step
+    gradient ─► each projection ─► optimizer.step(θ, gradient) ─► each proximal term: its own step
 
 There and no back: no callbacks into the loop, no term that reaches into another.
 """
@@ -10,16 +10,18 @@ There and no back: no callbacks into the loop, no term that reaches into another
 import copy
 import math
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
 from .. import _checks
 from ..formulas import softmax
 from ..network import Adam, Network
+from .distillation import Distillation
 from .methods import Method
 from .methods import method as method_by_name
 from .samples import Samples, Values
-from .terms import BatchTerm, Distillation, ParameterTerm, ProximalTerm, Term, as_loss
+from .terms import BatchTerm, ParameterTerm, Projection, ProximalTerm, Term, as_loss
 
 PREDICTION_ROWS = 4096
 
@@ -101,25 +103,39 @@ class Learner:
         recipe = copy.deepcopy(as_method(method))  # terms remember: they must not serve two learners
         self.network = network
         self.terms, self.memory = recipe.terms, recipe.memory
+        self.isolation, self.decision, self.restart = recipe.isolation, recipe.decision, recipe.restart
         self.rng = _checks.generator("rng", rng)
         self.loss = copy.deepcopy(as_loss(loss))
         for term in self.terms:
             term.prepare(self.loss)
         self.optimizer = Adam() if optimizer is None else copy.deepcopy(optimizer)
-        if not hasattr(self.optimizer, "step") or not hasattr(self.optimizer, "learning_rate"):
-            raise TypeError(f"optimizer must have step and learning_rate, got {optimizer!r}")
+        for attribute in ("step", "learning_rate", *(["reset"] if self._restarts else [])):
+            if not hasattr(self.optimizer, attribute):
+                raise TypeError(f"optimizer must have {attribute}, got {optimizer!r}")
         self.batch_size = _checks.count("batch_size", batch_size)
         self.epochs = _checks.count("epochs", epochs)
         self.steps = None if steps is None else _checks.count("steps", steps)
         self._targets = self.loss.targets(classes)
-        if self.memory is not None and self.memory.of_classes and issubclass(self.loss.targets, Values):
-            raise ValueError(f"{type(self.memory).__name__} keeps samples by class, but targets are values")
+        for part in recipe.ingredients if issubclass(self.loss.targets, Values) else []:
+            if part.of_classes:
+                raise ValueError(f"{type(part).__name__} works with classes, but targets are values")
         self._targets.prepare_head(network, self.rng)
         self.n_tasks = 0
         self.objective_values = []
 
     #: whether somebody is in the middle of `learn_steps`
     _under_way = False
+
+    @property
+    def ingredients(self):
+        """What its method is made of: terms, memory, isolation, decision."""
+        parts = self.memory, self.isolation, self.decision
+        return [*self.terms, *(part for part in parts if part is not None)]
+
+    @property
+    def _restarts(self):
+        """Whether a task begins with an optimizer that remembers nothing."""
+        return self.restart or (self.isolation is not None and self.isolation.fresh)
 
     def __repr__(self):
         return f"Learner({self.network}), {self.n_tasks} tasks learned"
@@ -190,35 +206,70 @@ class Learner:
         if x.shape[0] != len(y):
             raise ValueError(f"x has {x.shape[0]} rows, but y has {len(y)} targets")
         _checks.hashable("task", task)
+        self._refuse_scenario(task)
         with self._all_or_nothing():
-            place = self.network.observe(x, self.rng)
-            _move(place, len(self.network.theta), [self.optimizer, *self.terms])
+            self._follow(self.network.observe(x, self.rng))
             self._targets.announce(classes)
             outputs, number = self._targets.learn(y, task)
             for term in self.terms:
                 if isinstance(term, Distillation) and term.active and not term.given:
                     term.teacher = self._targets.follow(term.teacher)
-            self._targets.prepare_head(self.network, self.rng)
+            self._follow(self._targets.prepare_head(self.network, self.rng))
             yield from self._learn_task(Samples(x, outputs, np.full(y.shape[0], number)))
         self.n_tasks += 1
 
+    def _refuse_scenario(self, task):
+        """Refuse to be told a task, or not to be told one, where an ingredient can not do with that."""
+        told = task is not None
+        for part in self.ingredients:
+            if ("task" not in part.scenarios) if told else (part.scenarios == ("task",)):
+                must = "must not be told the task" if told else "must be told the task, task=…"
+                raise ValueError(f"{type(part).__name__} {must}: {part.reason}")
+
+    def _follow(self, move):
+        """Let everything that is remembered in θ's layout go where θ has gone."""
+        if move is not None:
+            move.carry(self.optimizer)
+            for part in self.ingredients:
+                part.follow(move)
+
     def _learn_task(self, new):
-        samples = new if self.memory is None else self.memory.training_set(new)
-        task = self._targets.batch(new)
-        for term in self.terms:
-            term.begin_task(self.network, task, self.rng)
-        yield from self._train(samples)
-        for term in self.terms:
-            term.end_task(self.network, task, self.rng)
+        number, rng = int(new.task[0]), self.rng
+        if self.restart and self.n_tasks:
+            self.network.initialize(rng)
+        if self.isolation is not None:
+            self.isolation.begin_task(self.network, number, rng)
+        if self._restarts:
+            self.optimizer.reset()
+        network, task = self._network_of(number), self._targets.batch(new)
         if self.memory is not None:
-            self.memory.end_task(new, self.rng)
+            self.memory.begin_task(network, new, rng)
+        for term in self.terms:
+            term.begin_task(network, task, rng)
+        if self.decision is None or self.decision.trains:
+            yield from self._train(new if self.memory is None else self.memory.training_set(new))
+        for term in self.terms:
+            term.end_task(network, task, rng)
+        if self.memory is not None:
+            self.memory.end_task(network, new, self._batches, rng)
+        if self.decision is not None:
+            self.decision.end_task(network, self.memory, new, self._batches, rng)
+
+    def _network_of(self, number):
+        """Return the network that answers for the task of that number."""
+        return self.network if self.isolation is None else self.isolation.of_task(self.network, number)
+
+    def _batches(self, n, share=1.0):
+        """Yield the row numbers of one batch of n samples after another, as many as a share of a task."""
+        steps = None if self.steps is None else max(1, round(share * self.steps))
+        return minibatches(n, self.batch_size, self.epochs, steps, self.rng)
 
     def _train(self, samples):
         """Take all steps of a task; a number that goes bad is reported with its step."""
         self.objective_values = []
         n = len(samples)
         steps = self.epochs * math.ceil(n / self.batch_size) if self.steps is None else self.steps
-        batches = minibatches(n, self.batch_size, self.epochs, steps, self.rng)
+        batches = self._batches(n)
         for step, rows in enumerate(batches, 1):
             try:
                 self.objective_values.append(float(self._step(samples[rows])))
@@ -231,13 +282,23 @@ class Learner:
         """Take one step on a batch of new samples, and a replayed one; return the objective's value."""
         replayed = None if self.memory is None else self.memory.draw(self.batch_size, self.rng)
         theta = self.network.theta
+        watching = [term for term in self.terms if term.watches]
         # no warning from somewhere below: what overflows is found in the results
         with np.errstate(over="ignore", invalid="ignore"):
-            value, gradient = self.objective(new, replayed)
+            value, of_data = self._of_batches(new, replayed)
+            value, gradient = self._with_parameter_terms(value, of_data)
+            for term in self._active(Projection):
+                references = [self.loss_gradient(wanted) for wanted in term.samples(self.memory, replayed)]
+                for vector in (gradient, *references):
+                    _finite("the gradient", vector @ vector)
+                gradient = term(gradient, references)
             _finite("the gradient", gradient @ gradient)
+            before = theta.copy() if watching else None
             self.optimizer.step(theta, gradient)
             for term in self._active(ProximalTerm):
                 term.step(theta, self.optimizer.learning_rate)
+            for term in watching:
+                term.watch(of_data, theta - before)
             _finite("θ", theta @ theta)
         return value
 
@@ -263,14 +324,27 @@ class Learner:
         FloatingPointError
             If the logits or the value of a term become NaN or infinite.
         """
+        return self._with_parameter_terms(*self._of_batches(new, replayed))
+
+    def loss_gradient(self, samples):
+        """Return the gradient of L₀ alone on some samples, a vector like θ."""
+        return self._through_network(samples, [(1.0, self.loss)])[1]
+
+    def _of_batches(self, new, replayed):
+        """Return the part of the objective that looks at samples, and its gradient."""
         terms = self._active(BatchTerm)
         new_terms = [(1.0, term) for term in terms if not term.replayed]
         replayed_terms = [(1.0, term) for term in terms if term.replayed]
         weight = math.prod(term.loss_weight for term in self._active(Term))
-        value, gradient = self._through_network(new, [(weight, self.loss), *new_terms])
+        loss = [(weight, self.loss)] if weight or not new_terms else []  # another may stand in its place
+        value, gradient = self._through_network(new, [*loss, *new_terms])
         if replayed is not None and replayed_terms:
             part, slope = self._through_network(replayed, replayed_terms)
             value, gradient = value + part, gradient + slope
+        return value, gradient
+
+    def _with_parameter_terms(self, value, gradient):
+        """Add the part of the objective that looks at θ."""
         theta = self.network.theta
         for term in self._active(ParameterTerm):
             part, slope = term(theta)
@@ -281,8 +355,8 @@ class Learner:
 
     def _through_network(self, samples, weighted_terms):
         """Return the weighted sum of batch terms, and its gradient with respect to θ."""
-        batch = self._targets.batch(samples)
-        a = self.network.forward(batch.x)
+        batch, network = self._targets.batch(samples), self._network_of(samples.task[0])
+        a = network.forward(batch.x)
         _finite("the logits", a[-1].sum())
         value, entering = 0.0, {}
         for weight, term in weighted_terms:
@@ -290,7 +364,7 @@ class Learner:
             value += weight * _finite(term, part)
             for k, gradient in gradients.items():
                 entering[k] = entering.get(k, 0) + weight * gradient
-        return value, self.network.backward(a, entering)
+        return value, network.backward(a, entering)
 
     def _active(self, kind):
         return [term for term in self.terms if term.active and isinstance(term, kind)]
@@ -304,7 +378,7 @@ class Learner:
         """
         if self._under_way:  # what it took back at its end would be this call's, too
             raise RuntimeError("another learn_steps of this learner is under way: go to its end, or close it")
-        changing = [self._targets, *self.terms, *([] if self.memory is None else [self.memory])]
+        changing = [self._targets, *self.ingredients]
         before = [(part, dict(vars(part))) for part in changing]
         before.append((self.optimizer, copy.deepcopy(vars(self.optimizer))))
         network = self.network.copy()
@@ -324,12 +398,14 @@ class Learner:
 
     # ---- using what was learned ------------------------------------------------------------------
 
-    def logits(self, x):
-        """Return the network's outputs.
+    def logits(self, x, task=None):
+        """Return the network's outputs, or what the method's decision says in their place.
 
         Parameters
         ----------
         x : array_like of shape (n, inputs)
+        task : hashable, optional
+            The task's id, where the network depends on it.
 
         Returns
         -------
@@ -338,12 +414,20 @@ class Learner:
         Raises
         ------
         TypeError, ValueError
-            If x is not what is asked for.
+            If x is not what is asked for, or the task is unknown.
         """
         x = self._features(x)
+        network = self.network
+        if self.isolation is not None:
+            self._columns(task)
+            if task is None:
+                part = self.isolation
+                raise ValueError(f"task must be given: {type(part).__name__} needs it, {part.reason}")
+            network = self._network_of(list(self._targets.tasks).index(task))
+        decide = network if self.decision is None else partial(self.decision.logits, network)
         blocks = range(0, x.shape[0], PREDICTION_ROWS)
         with np.errstate(over="ignore", invalid="ignore"):
-            z = np.concatenate([self.network(x[i : i + PREDICTION_ROWS]) for i in blocks])
+            z = np.concatenate([decide(x[i : i + PREDICTION_ROWS]) for i in blocks])
         for row in np.flatnonzero(~np.isfinite(z).all(axis=1)):
             raise ValueError(f"x is too large for the network in row {row}: its outputs are not finite")
         return z
@@ -366,9 +450,8 @@ class Learner:
         TypeError, ValueError
             If x is not what is asked for, the task is unknown, or nothing has been learned yet.
         """
-        z = self.logits(x)
         self._columns(task)
-        return self._targets.decode(z, task)
+        return self._targets.decode(self.logits(x, task), task)
 
     def predict_proba(self, x, task=None):
         """Return the probability of every class: softmax over the outputs that compete.
@@ -388,8 +471,7 @@ class Learner:
         TypeError, ValueError
             As `predict`; also if the targets are values.
         """
-        z = self.logits(x)
-        columns = self._columns(task)
+        columns, z = self._columns(task), self.logits(x, task)
         if self.classes is None:
             raise ValueError("probabilities are of classes, but this learner's targets are values")
         probabilities = np.zeros((len(z), len(self.classes)), z.dtype)
@@ -424,6 +506,20 @@ class Learner:
         error, variation = np.square(y - prediction).sum(), np.square(y - y.mean(axis=0)).sum()
         return float(1 - error / variation) if variation else float(not error)
 
+    def held_bytes(self):
+        """Return what the method holds beyond the one network: every array counted once, nothing declared.
+
+        Returns
+        -------
+        dict of str to int
+            "samples": bytes of stored samples, their targets and logits; "other": of everything else, such as
+            anchors, importances, teachers, generators, masks, the networks of other tasks.
+        """
+        held, seen = {"samples": 0, "other": 0}, set()
+        for part in self.ingredients:
+            _count_bytes(part, "other", held, seen)
+        return held
+
     def _columns(self, task):
         if not self.n_tasks and not len(self._targets):
             raise ValueError("nothing has been learned yet: call learn(x, y) first")
@@ -442,19 +538,24 @@ class Learner:
         return converted
 
 
-def _move(place, size, parts):
-    """Move what has θ's layout to where its parameters now stand, `size` of them: moments, anchors.
-
-    The attributes are replaced, not changed in place.
-    """
-    if len(place) == size:
+def _count_bytes(thing, kind, held, seen):
+    """Add the bytes of every array in a thing, and in what it consists of, that was not seen before."""
+    if id(thing) in seen:
         return
-    for part in parts:
-        for name, value in vars(part).items():
-            if isinstance(value, np.ndarray) and value.shape == place.shape:
-                moved = np.zeros(size, value.dtype)
-                moved[place] = value
-                setattr(part, name, moved)
+    seen.add(id(thing))
+    kind = "samples" if isinstance(thing, Samples) else kind
+    if isinstance(thing, np.ndarray):
+        held[kind] += thing.nbytes
+    elif isinstance(thing, list | tuple | dict):
+        for entry in thing.values() if isinstance(thing, dict) else thing:
+            _count_bytes(entry, kind, held, seen)
+    elif isinstance(thing, Network):
+        held[kind] += thing.theta.nbytes
+    elif _checks.is_sparse(thing):
+        held[kind] += thing.data.nbytes + thing.indices.nbytes + thing.indptr.nbytes
+    elif hasattr(thing, "__dict__") and not isinstance(thing, type):
+        for entry in vars(thing).values():
+            _count_bytes(entry, kind, held, seen)
 
 
 def minibatches(n, batch_size, epochs, steps, rng):

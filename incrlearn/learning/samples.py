@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _checks
-from ..network import Linear, Standardize
+from ..network import Linear, Move, Standardize
 
 ALL = slice(None)
 
@@ -21,28 +21,33 @@ class Samples:
     """Rows of features with their targets: a task, or what a memory holds.
 
     x : ndarray or CSR array (n, d), features; y : ndarray (n,) of output indices or (n, m) of values;
-    task : ndarray (n,) of int, the number of each sample's task where it is known, −1 where it is not.
+    task : ndarray (n,) of int, the number of each sample's task where it is known, −1 where it is not;
+    logits : ndarray (n, outputs) or None, what the network answered when they were stored.
     """
 
     x: np.ndarray
     y: np.ndarray
     task: np.ndarray
+    logits: np.ndarray | None = None
 
     def __len__(self):
         return len(self.y)
 
     def __getitem__(self, rows):
-        return Samples(self.x[rows], self.y[rows], self.task[rows])
+        logits = None if self.logits is None else self.logits[rows]
+        return Samples(self.x[rows], self.y[rows], self.task[rows], logits)
 
     def copy(self):
         """Return the same samples in memory of their own."""
-        return Samples(self.x.copy(), self.y.copy(), self.task.copy())
+        logits = None if self.logits is None else self.logits.copy()
+        return Samples(self.x.copy(), self.y.copy(), self.task.copy(), logits)
 
     def __add__(self, other):
         return Samples(
             _stack(self.x, other.x),
             np.concatenate([self.y, other.y]),
             np.concatenate([self.task, other.task]),
+            None if self.logits is None else np.concatenate([self.logits, other.logits]),
         )
 
 
@@ -52,13 +57,15 @@ class Batch:
 
     x : ndarray (n, d); y : ndarray (n,) of output indices or (n, m) of values;
     parts : list of `Part`, which together cover every row once;
-    heads : list of column selections, one for every task known so far, or a single one for all classes.
+    heads : list of column selections, one for every task known so far, or a single one for all classes;
+    logits : ndarray (n, outputs) or None, what the network answered when they were stored.
     """
 
     x: np.ndarray
     y: np.ndarray
     parts: list
     heads: list
+    logits: np.ndarray | None = None
 
     def __len__(self):
         return len(self.y)
@@ -141,7 +148,7 @@ class Classes:
         return np.where(self.labels[output] == y, output, -1)
 
     def prepare_head(self, network, rng):
-        """Give every class an output."""
+        """Give every class an output; return how old parameters have moved, if they have."""
         missing = len(self) - network.outputs
         if missing > 0:
             network.grow(missing, rng)
@@ -178,7 +185,7 @@ class Classes:
                 columns = self.columns() if task < 0 else heads[task]
                 index = (rows, columns) if isinstance(columns, slice) else np.ix_(rows, columns)
                 parts.append(Part(index, _within(columns, samples.y[rows]), len(rows) / n))
-        return Batch(samples.x, samples.y, parts, heads)
+        return Batch(samples.x, samples.y, parts, heads, samples.logits)
 
     def decode(self, z, task=None):
         """Return the label whose logit is the largest among those that compete."""
@@ -213,10 +220,11 @@ class Values:
             raise ValueError(f"classes can not be given where the targets are values, got {labels!r}")
 
     def learn(self, y, task):
-        """Remember the task's id; return y as it is."""
-        if task is not None:
-            self.tasks = {**self.tasks, task: ALL}
-        return y, -1
+        """Remember the task's id; return y as it is, and the task's number."""
+        if task is None:
+            return y, -1
+        self.tasks = {**self.tasks, task: ALL}
+        return y, list(self.tasks).index(task)
 
     def prepare_head(self, network, rng):
         """Leave the head as it is."""
@@ -265,13 +273,17 @@ class StandardizedValues(Values):
         return super().learn(y, task)
 
     def prepare_head(self, network, rng):
-        """Let the head say in the new scale what it said in the old one."""
+        """Let the head say in the new scale what it said in the old one; return how its parameters moved."""
         head = network.layers[-1]
         if not isinstance(head, Linear) or not head.bias:
             raise ValueError(f"{head!r} must be a Linear with a bias, so that targets can be standardized")
-        if self.moved is not None:
-            head.rescale(*self.moved)
-            self.moved = None
+        if self.moved is None:
+            return None
+        r, c = self.moved
+        head.rescale(r, c)
+        self.moved = None
+        size = len(network.theta)
+        return Move(network, -1, "rescale", r, c, np.arange(size), size)
 
     def follow(self, teacher):
         """Return the teacher, as it has to answer now: in the new scale."""

@@ -26,26 +26,28 @@ from ..network import (
     Standardize,
     StandardizeSparse,
     Tanh,
+    VariationalAutoencoder,
 )
+from .decisions import Decision, NearestMean
+from .distillation import DIVERGENCES, DistilledBinaryCrossEntropy, Features, Logits, Relations
+from .generative import MOST_SAMPLES, GenerativeClassifier, GeneratorMemory
+from .isolation import Gating, Isolation, Separate, gates
 from .learner import Learner
-from .memory import ClassBalancedMemory, Everything, Memory, ReservoirMemory, SharedMemory
-from .methods import Method
-from .samples import ALL, Classes, Samples, StandardizedValues, Values
-from .terms import (
-    DIVERGENCES,
-    L1,
-    L2,
-    BinaryCrossEntropy,
-    CrossEntropy,
-    ElasticNet,
-    Features,
-    Logits,
-    Loss,
-    Relations,
-    Replay,
-    SquaredError,
-    Term,
+from .memory import (
+    ClassBalancedMemory,
+    Everything,
+    GreedyMemory,
+    HerdingMemory,
+    Memory,
+    ReservoirMemory,
+    SharedMemory,
 )
+from .methods import Method
+from .projection import AGEM, GEM, OGD
+from .regularization import EWC, L1, L2, MAS, SI, ElasticNet
+from .replay import AsymmetricCrossEntropy, DarkReplay, Replay
+from .samples import ALL, Classes, Samples, StandardizedValues, Values
+from .terms import BinaryCrossEntropy, CrossEntropy, Loss, SquaredError, Term
 
 LARGEST = 2**53
 
@@ -110,6 +112,24 @@ def floats(value):
 def matrix(value):
     """A matrix of finite floats."""
     return isinstance(value, np.ndarray) and value.ndim == 2 and floats(value.reshape(-1))
+
+
+def nonnegative(value):
+    """A vector of finite floats ≥ 0."""
+    return floats(value) and bool((value >= 0).all())
+
+
+def means(value):
+    """A matrix of finite floats, but for rows of NaN: of what there is no mean."""
+    if not isinstance(value, np.ndarray) or value.ndim != 2 or not value.shape[1]:
+        return False
+    missing = np.isnan(value).all(axis=1) if value.dtype.kind == "f" else []
+    return matrix(value[~np.asarray(missing, bool)])
+
+
+def mask(value):
+    """A vector of zeros and ones, as floats."""
+    return floats(value) and bool(((value == 0) | (value == 1)).all())
 
 
 def counts(value):
@@ -184,9 +204,24 @@ def list_of(kind):
     return lambda value: type(value) is list and all(map(kind, value))
 
 
+def tuple_of(kind):
+    """Return the kind that is a tuple."""
+    return lambda value: type(value) is tuple and all(map(kind, value))
+
+
 def by_task(kind):
     """Return the kind that is a dictionary from tasks' ids."""
     return lambda value: type(value) is dict and all(map(kind, value.values()))
+
+
+def by_number(kind):
+    """Return the kind that is a dictionary from the numbers of tasks or outputs."""
+    return lambda value: by_task(kind)(value) and all(map(index, value))
+
+
+def draws(value):
+    """How many z are drawn for a likelihood."""
+    return size(value) and value <= MOST_SAMPLES
 
 
 def columns(value):
@@ -197,8 +232,19 @@ def columns(value):
 
 
 _anchored = {"strength": number, "anchored": flag, "anchor": maybe(floats), "tasks": count}
+_consolidated = {"strength": number, "importance": maybe(nonnegative), "anchor": maybe(floats)}
 _taught = {"teacher": maybe(a(Network)), "given": flag, "heads": maybe(list_of(columns))}
-_reservoir = {"samples": maybe(a(Samples)), "size": size, "keys": floats}
+_reservoir = {
+    **{"samples": maybe(a(Samples)), "size": size, "logits": flag, "at_once": flag},
+    **{"keys": floats, "came": integers, "tasks": count},
+}
+_balanced = {**_reservoir, "per_class": size, "per_task": flag}
+_shared = {**_reservoir, "seen": counts}
+_painting = {"hidden": tuple_of(size), "latent": size, "learning_rate": share}
+_method = {
+    **{"terms": list_of(a(Term)), "memory": maybe(a(Memory))},
+    **{"isolation": maybe(a(Isolation)), "decision": maybe(a(Decision)), "restart": flag},
+}
 
 #: everything that a learner may consist of
 FIELDS = {
@@ -220,6 +266,10 @@ FIELDS = {
         **{"learning_rate": positive, "beta1": rate, "beta2": rate, "epsilon": positive},
         **{"m": maybe(floats), "v": maybe(floats), "t": count},
     },
+    VariationalAutoencoder: {
+        **{"encoder": a(Network), "decoder": a(Network)},
+        **{"encoder_optimizer": a(Adam), "decoder_optimizer": a(Adam)},
+    },
     CrossEntropy: {},
     BinaryCrossEntropy: {},
     SquaredError: {"targets": one_of(Values, StandardizedValues)},
@@ -227,25 +277,53 @@ FIELDS = {
         **{"alpha": either(one_of("1/k", "n/N"), share)},
         **{"loss": maybe(a(Loss)), "tasks": count, "n": count, "seen": count},
     },
-    Logits: {**_taught, "alpha": share, "T": positive, "divergence": one_of(*DIVERGENCES.values())},
+    AsymmetricCrossEntropy: {},
+    DarkReplay: {"alpha": number, "beta": number, "loss": maybe(a(Loss))},
+    Logits: {
+        **{**_taught, "alpha": either(one_of("1/k"), share), "T": positive},
+        **{"divergence": one_of(*DIVERGENCES.values()), "over": one_of("old", "all"), "tasks": count},
+    },
     Features: {**_taught, "at": index, "strength": number, "R": maybe(matrix)},
     Relations: {**_taught, "at": index, "distance": number, "angle": number},
+    DistilledBinaryCrossEntropy: {**_taught, "old": integers, "T": positive},
     L1: _anchored,
     L2: _anchored,
     ElasticNet: {**_anchored, "ratio": share},
-    Samples: {"x": features, "y": targets, "task": integers},
+    EWC: {
+        **{**_consolidated, "online": flag, "decay": share},
+        "labels": one_of("exact", "sampled", "empirical"),
+    },
+    SI: {**_consolidated, "damping": positive, "w": nothing, "start": nothing},
+    MAS: _consolidated,
+    AGEM: {},
+    GEM: {},
+    OGD: {"per_task": size, "basis": maybe(matrix)},
+    Samples: {"x": features, "y": targets, "task": integers, "logits": maybe(matrix)},
     ReservoirMemory: _reservoir,
-    ClassBalancedMemory: {**_reservoir, "per_class": size},
-    SharedMemory: {**_reservoir, "seen": counts},
+    ClassBalancedMemory: _balanced,
+    HerdingMemory: {**_balanced, "size": maybe(size), "at": index, "mixed": flag},
+    SharedMemory: _shared,
+    GreedyMemory: _shared,
     Everything: {"samples": maybe(a(Samples))},
-    Method: {"terms": list_of(a(Term)), "memory": maybe(a(Memory))},
+    GeneratorMemory: {
+        **{**_painting, "samples": nothing, "tasks": count, "heads": by_number(integers)},
+        **{"generator": maybe(a(VariationalAutoencoder)), "labeller": maybe(a(Network))},
+    },
+    Gating: {"share": rate, "masks": by_number(list_of(mask))},
+    Separate: {"current": maybe(count), "thetas": by_number(floats)},
+    NearestMean: {"at": index, "means": maybe(means)},
+    GenerativeClassifier: {
+        **{**_painting, "samples": draws, "seed": count},
+        "models": by_number(a(VariationalAutoencoder)),
+    },
+    Method: _method,
     Classes: {"labels": maybe(labels), "tasks": by_task(integers), "untold": integers},
     Values: {"tasks": by_task(columns)},
     StandardizedValues: {
         **{"tasks": by_task(columns), "statistics": maybe(a(Standardize)), "moved": nothing},
     },
     Learner: {
-        **{"network": a(Network), "terms": list_of(a(Term)), "memory": maybe(a(Memory)), "rng": generator},
+        **{**_method, "network": a(Network), "rng": generator},
         **{"loss": a(Loss), "optimizer": a(SGD, Adam), "_targets": a(Classes, Values)},
         **{"batch_size": size, "epochs": size, "steps": maybe(size), "n_tasks": count},
         **{"objective_values": list_of(lambda value: type(value) is float)},
@@ -538,17 +616,87 @@ def _whole_distillation(term, name):
         last = max(head.stop or 0 if isinstance(head, slice) else 1 + head.max() for head in term.heads)
         least = min(0 if isinstance(head, slice) else head.min() for head in term.heads)
         _require(least >= 0 and last <= teacher.outputs, f"{name}'s heads are outputs")
-        at = vars(term).get("at", -1)
-        _require(-len(teacher.layers) - 1 <= at <= len(teacher.layers), f"{name} compares what there is")
+        _require(_is_activation(vars(term).get("at", -1), teacher), f"{name} compares what there is")
+
+
+def _is_activation(at, network):
+    return -len(network.layers) - 1 <= at <= len(network.layers)
+
+
+def _whole_logits(term, name):
+    _whole_distillation(term, name)
+    infinite = term.over == "all" and term.divergence is DIVERGENCES["reverse"]
+    _require(not infinite, f"{name} has a divergence that is finite")
+
+
+def _whole_binary(term, name):
+    _whole_distillation(term, name)
+    known = 0 if term.teacher is None else term.teacher.outputs
+    _require(_are_outputs(term.old, known), f"{name}'s old classes are the teacher's")
+
+
+def _are_outputs(outputs, n):
+    """Say whether these are outputs among the first n, in order."""
+    return bool(((outputs >= 0) & (outputs < n)).all() and (np.diff(outputs) > 0).all())
+
+
+def _whole_consolidation(term, name):
+    """Look at an importance and its anchor."""
+    sizes = {None if vector is None else len(vector) for vector in (term.importance, term.anchor)}
+    _require(len(sizes) == 1, f"{name} has an importance and an anchor of one length, or neither")
+
+
+def _whole_ogd(term, name):
+    if term.basis is not None:
+        length = np.sqrt(np.einsum("ij,ij->i", term.basis, term.basis, dtype=np.float64))
+        _require((np.abs(length - 1) <= 1e-3).all(), f"{name}'s basis has rows of length 1")
+
+
+def _whole_autoencoder(model, name):
+    encoder, decoder = model.encoder, model.decoder
+    _require(encoder.outputs == 2 * decoder.inputs, f"{name}'s encoder says what its decoder paints from")
+    _require(decoder.outputs == encoder.inputs, f"{name} paints what it looks at")
+    _require(encoder.dtype == decoder.dtype, f"{name} is of one dtype")
+    for network, adam in ((encoder, model.encoder_optimizer), (decoder, model.decoder_optimizer)):
+        layers = network.layers
+        _require(all(isinstance(layer, Linear | ReLU) for layer in layers), f"{name} is of plain layers")
+        _require(adam.learning_rate <= 1, f"{name}'s steps are small")
+        _check_layout(vars(adam).values(), network)
+
+
+def _widths(network):
+    return tuple(layer.outputs for layer in _linear(network)[:-1])
+
+
+def _whole_painting(part, name):
+    """Look at models that a memory or a decision paints with, and what new ones will be like."""
+    models = part.models.values() if isinstance(part, GenerativeClassifier) else [part.generator]
+    _require(part.learning_rate > 0, f"{name} has a learning rate")
+    for model in models:
+        sizes = model is None or (_widths(model.encoder), model.latent) == (part.hidden, part.latent)
+        _require(sizes, f"{name}'s models are of the sizes that it says")
+
+
+def _whole_generator(memory, name):
+    _whole_painting(memory, name)
+    here = {memory.generator is not None, memory.labeller is not None, bool(memory.heads), memory.tasks > 0}
+    _require(len(here) == 1, f"{name} has a generator, a labeller and heads, or nothing")
+    _require(min(memory.heads, default=0) >= -1, f"{name} has numbers of tasks")
+    for outputs in memory.heads.values():
+        fits = len(outputs) and _are_outputs(outputs, memory.labeller.outputs)
+        _require(fits, f"{name}'s heads are outputs, in order")
 
 
 def _whole_samples(samples, name):
     n = len(samples.y)
     _require(n and samples.x.shape[0] == n == len(samples.task), f"{name} has rows, with a task each")
+    _require(samples.logits is None or len(samples.logits) == n, f"{name} has logits of every row")
 
 
 def _whole_memory(memory, name):
-    _require(len(memory.keys) == len(memory), f"{name} has a key for every sample")
+    for each in (memory.keys, memory.came):
+        _require(len(each) == len(memory), f"{name} has a key and a time for every sample")
+    _require(((memory.came >= 0) & (memory.came < memory.tasks)).all(), f"{name}'s samples came with a task")
     if isinstance(memory, SharedMemory) and memory.samples is not None:
         y, seen = memory.samples.y, memory.seen
         _require(integers(y) and (y >= 0).all() and len(seen) > y.max(), f"{name} holds classes")
@@ -557,13 +705,20 @@ def _whole_memory(memory, name):
 
 def _whole_classes(classes, name):
     for outputs in (classes.untold, *classes.tasks.values()):
-        _require(len(outputs) < 2 or (np.diff(outputs) > 0).all(), f"{name} has a task's outputs in order")
-        _require(((outputs >= 0) & (outputs < len(classes))).all(), f"{name} has a task's outputs")
+        _require(_are_outputs(outputs, len(classes)), f"{name} has a task's outputs, in order")
     _require(all(map(len, classes.tasks.values())), f"{name} has outputs of every task")
 
 
 def _whole_values(values, name):
     _require(all(one == ALL for one in values.tasks.values()), f"{name} has all outputs in every task")
+
+
+def _whole_method(method, name):
+    """Look at what a recipe, or a learner, is made of."""
+    try:
+        Method(*(getattr(method, field) for field in FIELDS[Method]))
+    except (TypeError, ValueError) as error:
+        raise StateError(f"its parts do not fit together: in {name}, {error}") from None
 
 
 #: what must hold for an object, once each of its fields is of its kind
@@ -572,13 +727,24 @@ WHOLE = {
     StandardizeSparse: _whole_columns,
     Network: _whole_network,
     Adam: _whole_adam,
-    Logits: _whole_distillation,
+    VariationalAutoencoder: _whole_autoencoder,
+    Logits: _whole_logits,
     Features: _whole_distillation,
     Relations: _whole_distillation,
+    DistilledBinaryCrossEntropy: _whole_binary,
+    EWC: _whole_consolidation,
+    SI: _whole_consolidation,
+    MAS: _whole_consolidation,
+    OGD: _whole_ogd,
     Samples: _whole_samples,
     ReservoirMemory: _whole_memory,
     ClassBalancedMemory: _whole_memory,
+    HerdingMemory: _whole_memory,
     SharedMemory: _whole_memory,
+    GreedyMemory: _whole_memory,
+    GeneratorMemory: _whole_generator,
+    GenerativeClassifier: _whole_painting,
+    Method: _whole_method,
     Classes: _whole_classes,
     Values: _whole_values,
     StandardizedValues: _whole_values,
@@ -600,13 +766,13 @@ def check_learner(learner):
     """
     network, targets = learner.network, learner._targets
     _require(type(targets) is learner.loss.targets, "the loss and its targets are of one kind")
-    for vector in (*vars(learner.optimizer).values(), *(vars(term).get("anchor") for term in learner.terms)):
-        known = isinstance(vector, np.ndarray)
-        _require(not known or len(vector) <= len(network.theta), "moments and anchors are no longer than θ")
-        _require(not known or vector.dtype == network.dtype, "moments and anchors have θ's dtype")
+    _whole_method(learner, "the learner")
+    _check_layout(vars(learner.optimizer).values(), network)
     if isinstance(targets, Classes):
         _require(len(targets) <= network.outputs, "every class has an output")
-    elif isinstance(targets, StandardizedValues):
+    else:
+        _require(not any(part.of_classes for part in learner.ingredients), "values are no classes")
+    if isinstance(targets, StandardizedValues):
         statistics = targets.statistics
         _require(statistics is None or statistics.inputs == network.outputs, "every value has an output")
         _require(network.layers[-1].bias, "an output has a bias, to be moved by")
@@ -614,6 +780,18 @@ def check_learner(learner):
         _check_memory(learner.memory, learner)
     for term in learner.terms:
         _check_term(term, learner)
+    if learner.isolation is not None:
+        _check_isolation(learner.isolation, learner)
+    if learner.decision is not None:
+        _check_decision(learner.decision, learner)
+
+
+def _check_layout(vectors, network):
+    """Look at vectors of θ's layout, which may be shorter: what came later is then 0. Others are none."""
+    for vector in vectors:
+        known = isinstance(vector, np.ndarray)
+        _require(not known or vector.shape[-1] <= len(network.theta), "what is like θ is no longer than θ")
+        _require(not known or vector.dtype == network.dtype, "what is like θ has its dtype")
 
 
 def _check_term(term, learner):
@@ -622,8 +800,9 @@ def _check_term(term, learner):
     for loss in (term, vars(term).get("loss")):
         if isinstance(loss, Loss):
             _require(issubclass(loss.targets, Values) == of_values, "all losses are of one kind")
-    if isinstance(term, Replay):
-        _require(term.loss is not None and learner.memory is not None, "what is replayed has a memory")
+    if isinstance(term, Replay | DarkReplay):
+        _require(term.loss is not None, "what is replayed has a loss")
+    _check_layout([vars(term).get(name) for name in ("anchor", "importance", "basis")], network)
     if teacher is None:
         return
     _require(teacher.inputs == network.inputs, "a teacher takes what the student takes")
@@ -647,19 +826,84 @@ def _has_been(teacher, student):
 
 
 def _check_memory(memory, learner):
-    targets, samples = learner._targets, memory.samples
-    of_values = isinstance(targets, Values)
-    _require(not (of_values and memory.of_classes), "what keeps samples by class has classes")
+    network, samples = learner.network, memory.samples
+    if isinstance(memory, HerdingMemory):
+        _require(_is_activation(memory.at, network), "a memory looks at what there is")
+    if isinstance(memory, GeneratorMemory):
+        _check_generator(memory, learner)
     if samples is None:
         return
-    x, y, task, outputs = samples.x, samples.y, samples.task, learner.network.outputs
-    _require(x.shape[1] == learner.network.inputs, "remembered rows have all features")
-    if of_values:
-        _require(y.ndim == 2 and y.shape[1] == outputs, "remembered values have all outputs")
-        _require((task == -1).all(), "values are of no task")
+    _require((samples.logits is not None) == memory.logits, "a memory that keeps logits has them")
+    if memory.logits:
+        _require(samples.logits.shape[1] <= network.outputs, "remembered logits are of outputs")
+    x, y, task, targets = samples.x, samples.y, samples.task, learner._targets
+    _require(x.shape[1] == network.inputs, "remembered rows have all features")
+    _require(((task >= -1) & (task < len(targets.tasks))).all(), "a task's number is one of a task")
+    if isinstance(targets, Values):
+        _require(y.ndim == 2 and y.shape[1] == network.outputs, "remembered values have all outputs")
         return
     _require(integers(y) and ((y >= 0) & (y < len(targets))).all(), "remembered labels are known")
-    of_tasks = [np.arange(len(targets)), *targets.tasks.values()]
-    _require(((task >= -1) & (task < len(of_tasks) - 1)).all(), "a task's number is one of a task")
     for number in set(task.tolist()):  # np.unique would import numpy.ma
-        _require(np.isin(y[task == number], of_tasks[number + 1]).all(), "a row's class is one of its task")
+        _check_of_task(y[task == number], number, targets)
+
+
+def _check_of_task(outputs, number, targets):
+    """Look at outputs that are said to be of a task, by its number, −1 for none."""
+    of_tasks = [np.arange(len(targets)), *targets.tasks.values()]
+    _require(-1 <= number < len(targets.tasks), "a task's number is one of a task")
+    _require(np.isin(outputs, of_tasks[number + 1]).all(), "a row's class is one of its task")
+
+
+def _check_generator(memory, learner):
+    if memory.generator is None:
+        _require(not learner.n_tasks, "who imagines has learned to")
+        return
+    network = learner.network
+    _require(_paints_for(memory.generator, network), "a generator paints what the network takes")
+    _require(memory.labeller.inputs == network.inputs, "a labeller takes what the network takes")
+    _require(_has_been(memory.labeller, network), "a labeller is what the network was")
+    for number, outputs in memory.heads.items():
+        _check_of_task(outputs, number, learner._targets)
+
+
+def _paints_for(model, network):
+    return model.inputs == network.inputs and model.dtype == network.dtype
+
+
+def _check_isolation(isolation, learner):
+    """Look at what belongs to each task: every task has its part, and nobody else has."""
+    network, numbers = learner.network, set(range(len(learner._targets.tasks)))
+    if isinstance(isolation, Gating):
+        _require(set(isolation.masks) == numbers, "every task has its gates")
+        widths = [width for _, width in gates(network)]
+        for masks in isolation.masks.values():
+            _require([len(one) for one in masks] == widths, "gates are as wide as their layers")
+    else:
+        current = {isolation.current} - {None}
+        _require({*isolation.thetas, *current} == numbers, "every task has its θ")
+        _require(not current & set(isolation.thetas), "a task has but one θ")
+        _require(bool(current) == bool(numbers), "the network is a task's")
+        _check_layout(isolation.thetas.values(), network)
+
+
+def _check_decision(decision, learner):
+    network, n = learner.network, len(learner._targets)
+    if isinstance(decision, NearestMean):
+        means = decision.means
+        _require(_is_activation(decision.at, network), "means are of what there is")
+        _require((means is None) == (not learner.n_tasks), "means are there once something was learned")
+        shape = (network.outputs, _width(network, decision.at))
+        _require(means is None or means.shape == shape, "there is a mean of every class")
+        return
+    _require(bool(decision.models) == bool(learner.n_tasks), "models are there once something was learned")
+    _require(all(0 <= output < n for output in decision.models), "models are of classes")
+    models = decision.models.values()
+    _require(all(_paints_for(model, network) for model in models), "models paint what the network takes")
+
+
+def _width(network, at):
+    """Return how wide the activations a[at] are."""
+    widths = [network.inputs]
+    for layer in network.layers:
+        widths.append(layer.connect(widths[-1]))
+    return widths[at]

@@ -1,10 +1,11 @@
 """The layer stack: layers over one flat vector θ, and the optimizers that move it."""
 
 from .initializations import INITIALIZATIONS
-from .layers import ACTIVATIONS, Layer, Linear, ReLU, Sigmoid, Tanh
-from .network import Network, pad
+from .layers import ACTIVATIONS, Gate, Layer, Linear, ReLU, Sigmoid, Tanh
+from .network import Move, Network, pad
 from .optimizers import OPTIMIZERS, SGD, Adam, soft_threshold
 from .standardization import Standardize, StandardizeSparse
+from .variational import VariationalAutoencoder
 
 __all__ = [
     "ACTIVATIONS",
@@ -12,14 +13,17 @@ __all__ = [
     "OPTIMIZERS",
     "SGD",
     "Adam",
+    "Gate",
     "Layer",
     "Linear",
+    "Move",
     "Network",
     "ReLU",
     "Sigmoid",
     "Standardize",
     "StandardizeSparse",
     "Tanh",
+    "VariationalAutoencoder",
     "pad",
     "soft_threshold",
 ]

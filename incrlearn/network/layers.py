@@ -134,10 +134,31 @@ class Linear(Layer):
                 self.b += (self.W @ c).astype(self.b.dtype)
             self.W *= r.astype(self.W.dtype)
 
+    def compensate_gradient(self, r, c, power):
+        """Do the same where W and b hold gradients, or their squares: W ← (W + (−c)ᵖ b)/rᵖ, p the power.
+
+        Exact for gradients, by the chain rule; of squares it is the diagonal of what Ω becomes.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.W += (self.b[:, None] * (-c) ** power).astype(self.W.dtype)
+            for _ in range(power):  # r² may overflow, or vanish, where the result does not
+                self.W /= r.astype(self.W.dtype)
+
     def rescale(self, r, c):
         """Return r y + c where y was returned: W ← r W, b ← r b + c."""
         self.W *= r[:, None].astype(self.W.dtype)
         self.b[:] = r * self.b + c
+
+    def rescale_gradient(self, r, c, power):
+        """Do the same where W and b hold gradients, or their squares: W ← W/rᵖ, b ← b/rᵖ, p the power.
+
+        What was scaled to nothing can be anything: its gradient is 0.
+        """
+        r = np.where(r != 0, r, np.inf).astype(self.W.dtype)
+        with np.errstate(over="ignore"):
+            for _ in range(power):
+                self.W /= r[:, None]
+                self.b /= r
 
     def forward(self, x):
         """y = x Wᵀ + b."""
@@ -258,6 +279,60 @@ class Sigmoid(Layer):
     def backward(self, x, y, delta):
         """∂L/∂x = δ y (1 − y)."""
         return delta * (y * (1 - y))
+
+
+class Gate(Layer):
+    """A gate: some units pass, the others are silent.
+
+        y = m x          ∂L/∂x = m δ
+
+    Parameters
+    ----------
+    mask : array_like of shape (units,)
+        m: 1 where a unit passes, 0 where it is silent.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the mask is not a vector of zeros and ones.
+
+    References
+    ----------
+    Masse, Grant and Freedman, "Alleviating catastrophic forgetting using context-dependent gating and
+    synaptic stabilization", PNAS 115, 2018.
+
+    Examples
+    --------
+    >>> Gate([1, 0]).forward(np.array([[3.0, 4.0]]))
+    array([[3., 0.]])
+    """
+
+    def __init__(self, mask):
+        self.mask = _checks.vector("mask", mask).copy()
+        if not np.isin(self.mask, (0, 1)).all():
+            raise ValueError(f"mask must hold zeros and ones, got {self.mask.tolist()}")
+        self.inputs = len(self.mask)
+
+    def __repr__(self):
+        return f"Gate({int(self.mask.sum())} of {len(self.mask)} units)"
+
+    def connect(self, width):
+        """Return the width of the mask, which must be that of the layer before."""
+        if width is not None and width != self.inputs:
+            raise ValueError(f"{self!r} wants {self.inputs} inputs, but the layer before gives {width}")
+        return self.inputs
+
+    def bind(self, theta):
+        """Take the network's dtype."""
+        self.mask = self.mask.astype(theta.dtype, copy=False)
+
+    def forward(self, x):
+        """y = m x."""
+        return x * self.mask
+
+    def backward(self, x, y, delta):
+        """∂L/∂x = m δ."""
+        return delta * self.mask
 
 
 ACTIVATIONS = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}

@@ -226,7 +226,29 @@ class Network:
         ValueError
             If an index or a shape does not fit the activations.
         """
-        return self._backward(a, gradients, of=None)
+        return self._backward(a, gradients, of=None)[0]
+
+    def backward_to_input(self, a, gradients):
+        """Return ∂L/∂θ and ∂L/∂x: for a network that stands behind another, as a decoder does.
+
+        Parameters
+        ----------
+        a, gradients :
+            As for `backward`.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_parameters,)
+        ndarray of shape (n, inputs)
+            ∂L/∂x, x = a[0].
+
+        Raises
+        ------
+        ValueError
+            As `backward`.
+        """
+        gradient, delta = self._backward(a, gradients, of=None, to_input=True)
+        return gradient, np.zeros(a[0].shape, self.dtype) if delta is None else delta
 
     def sum_over_samples(self, of, a, gradients):
         """Return Σᵢ of(∂Lᵢ/∂θ), the sum over samples of |·| or (·)² of per-sample gradients.
@@ -240,6 +262,9 @@ class Network:
         of : numpy.abs or numpy.square
         a, gradients :
             As for `backward`. The gradients are those of each sample's own objective Lᵢ: not divided by n.
+            Those at the logits, {−1: …}, may have shape (c, n, outputs): c objectives a sample, all summed.
+            They share the product with x, which is what makes the exact Fisher cheap. What enters elsewhere
+            has as many, or belongs to each of them.
 
         Returns
         -------
@@ -256,31 +281,89 @@ class Network:
         """
         if of not in (np.abs, np.square):
             raise ValueError(f"of must be numpy.abs or numpy.square, got {of!r}")
-        return self._backward(a, gradients, of)
+        return self._backward(a, gradients, of)[0]
 
-    def _backward(self, a, gradients, of):
-        entering = self._entering(a, gradients)
-        gradient = np.zeros_like(self.theta)
+    def _backward(self, a, gradients, of, to_input=False):
+        entering = self._entering(a, gradients, several=of is not None)
+        gradient = np.empty_like(self.theta)  # every layer writes all of its part
+        last = 0 if to_input else self._first  # nothing below has parameters or needs a gradient
         delta = entering.get(len(self.layers))
-        for k in range(len(self.layers) - 1, self._first - 1, -1):
+        for k in range(len(self.layers) - 1, last - 1, -1):
             layer, out = self.layers[k], gradient[self._slices[k]]
-            if delta is not None and of is None:
+            if delta is None:
+                out[:] = 0
+            elif of is None:
                 layer.gradient(a[k], delta, out)
-            elif delta is not None:
-                layer.gradient(_entrywise(of, a[k]), of(delta), out)
-            if k == self._first:
-                break  # nothing below has parameters, so nothing below needs a gradient
+            else:
+                # every objective of a sample meets the same x: the sum over them comes first
+                layer.gradient(_entrywise(of, a[k]), _sum_of_objectives(of(delta)), out)
+            if k == last and not to_input:
+                break
             if delta is not None:
                 delta = layer.backward(a[k], a[k + 1], delta)
             if k in entering:
                 delta = entering[k] if delta is None else delta + entering[k]
-        return gradient
+        return gradient, delta
 
     def copy(self):
         """Return a network of its own with the same parameters: the teacher of the next task."""
         return copy.deepcopy(self)
 
     __copy__ = copy  # a shallow copy would share its layers with the original
+
+    def over(self, theta, layers=None):
+        """Return a network of the same layers over another vector of parameters, which is not copied.
+
+        So many networks can share one θ, as where every task opens a part of the units, or one network can
+        have many, as where every task has its own.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_parameters,)
+            In the network's dtype. The new network reads and changes this very vector.
+        layers : list of Layer, optional
+            What to put in place of the layers; those with parameters must be the network's own, in order.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the vector is of another dtype or shape, or the layers do not fit together or to it.
+
+        Examples
+        --------
+        >>> network = Network.mlp(2, 1, rng=np.random.default_rng(0))
+        >>> other = network.over(np.zeros_like(network.theta))
+        >>> other(np.ones((1, 2)))
+        array([[0.]], dtype=float32)
+        """
+        if not isinstance(theta, np.ndarray) or theta.dtype != self.dtype:
+            kind = getattr(theta, "dtype", type(theta).__name__)
+            raise TypeError(f"theta must be an array of {self.dtype}, got {kind}")
+        _checks.same_shape("theta", theta, "the network's theta", self._theta)
+        network = object.__new__(type(self))
+        network.layers = _separate_layers(self.layers if layers is None else layers)
+        network.dtype = self.dtype
+        network.outputs  # noqa: B018  each layer refuses a width that does not fit
+        n_parameters = sum(layer.n_parameters for layer in network.layers)
+        if n_parameters != len(theta):
+            raise ValueError(f"layers have {n_parameters} parameters, but theta has {len(theta)}")
+        network._bind(theta)
+        return network
+
+    def initialize(self, rng):
+        """Draw all parameters anew, as when the network was built: it forgets everything.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        """
+        _checks.generator("rng", rng)
+        for layer in self.layers:
+            layer.initialize(rng)
 
     def become(self, other):
         """Take over the layers and parameters of another network, which is not to be used any more.
@@ -337,8 +420,8 @@ class Network:
 
         Returns
         -------
-        ndarray of int, as long as θ was before
-            Where every old parameter now stands in θ.
+        Move or None
+            What became of the parameters, for whatever has θ's layout; None where nothing happened.
 
         Raises
         ------
@@ -347,13 +430,15 @@ class Network:
         """
         _checks.generator("rng", rng)
         x = self.as_input(x)
-        front, place = self.layers[0], np.arange(len(self.theta))
+        front = self.layers[0]
         if not isinstance(front, FRONT):
-            return place
+            return None
+        before = self.over(self.theta)
         r, c, new = front.observe(x)
         layer = self.layers[1]
         layer.compensate(r, c)
-        return self._widen(layer, new, rng) if new else place
+        place = self._widen(layer, new, rng) if new else np.arange(len(self.theta))
+        return Move(before, 1, "compensate", r, c, place, len(self.theta))
 
     def _widen(self, layer, new, rng):
         """Give the first layer with weights new inputs; return where every old parameter now stands.
@@ -386,8 +471,8 @@ class Network:
         self.__dict__.update(state)
         self._bind(self._theta)
 
-    def _entering(self, a, gradients):
-        """Return the gradients by non-negative index, their shapes checked."""
+    def _entering(self, a, gradients, several):
+        """Return the gradients by non-negative index, their shapes checked; several objectives or one."""
         if len(a) != len(self.layers) + 1:
             raise ValueError(f"a must hold {len(self.layers) + 1} activations, got {len(a)}")
         entering = {}
@@ -397,10 +482,64 @@ class Network:
             if not -len(a) <= k < len(a):
                 raise ValueError(f"gradients has index {k}, but there are {len(a)} activations")
             gradient = np.asarray(gradient, self.dtype)
-            _checks.same_shape(f"gradients[{k}]", gradient, f"a[{k}]", a[k])
+            one = gradient[0] if several and gradient.ndim == 3 and len(gradient) else gradient
+            _checks.same_shape(f"gradients[{k}]", one, f"a[{k}]", a[k])
             k %= len(a)
             entering[k] = entering[k] + gradient if k in entering else gradient
         return entering
+
+
+class Move:
+    """What became of θ when a scale moved and a layer was changed to match, or inputs came into between.
+
+    Whatever has θ's layout has to follow: parameters, gradients, squares of gradients.
+
+    Parameters
+    ----------
+    before : Network
+        The network's layers, as they were.
+    k : int
+        Which layer was changed.
+    how : {"compensate", "rescale"}
+        By which method of `Linear`; the one with `_gradient` behind it is the rule for gradients.
+    r, c : ndarray
+        By what.
+    place : ndarray of int, as long as θ was
+        Where every old parameter now stands.
+    size : int
+        How long θ is now.
+    """
+
+    def __init__(self, before, k, how, r, c, place, size):
+        self.before, self.k, self.how, self.r, self.c = before, k, how, r, c
+        self.place, self.size = place, size
+
+    def parameters(self, theta):
+        """Return parameters, an anchor say, as they have to be now."""
+        theta = pad(theta, len(self.place)).copy()
+        getattr(self.before.over(theta).layers[self.k], self.how)(self.r, self.c)
+        return self.placed(theta)
+
+    def gradient(self, gradient, power=1):
+        """Return a gradient with respect to the parameters as they are now; power 2 for its square."""
+        gradient = pad(gradient, len(self.place)).copy()
+        layer = self.before.over(gradient).layers[self.k]
+        getattr(layer, f"{self.how}_gradient")(self.r, self.c, power)
+        return self.placed(gradient)
+
+    def placed(self, vector):
+        """Return a vector in the new layout, 0 where new parameters are."""
+        if self.size == len(vector):
+            return vector
+        moved = np.zeros(self.size, vector.dtype)
+        moved[self.place] = vector
+        return moved
+
+    def carry(self, part):
+        """Place every attribute that has θ's layout: replaced, not changed in place."""
+        for name, value in vars(part).items():
+            if isinstance(value, np.ndarray) and value.shape == self.place.shape:
+                setattr(part, name, self.placed(value))
 
 
 def pad(vector, size, value=0):
@@ -426,6 +565,11 @@ def pad(vector, size, value=0):
     if len(vector) == size:
         return vector
     return np.concatenate([vector, np.full(size - len(vector), value, vector.dtype)])
+
+
+def _sum_of_objectives(delta):
+    """Return δ, or its sum over a leading axis: several objectives of the same samples."""
+    return delta.sum(axis=0) if delta.ndim == 3 else delta
 
 
 def _separate_layers(layers):

@@ -52,6 +52,10 @@ class SGD:
     def __repr__(self):
         return f"SGD(learning_rate={self.learning_rate}, momentum={self.momentum})"
 
+    def reset(self):
+        """Forget all past gradients."""
+        self.v = None
+
     def step(self, theta, gradient):
         """Move θ, in place, by one step against the gradient."""
         _checks.same_shape("gradient", gradient, "theta", theta)
@@ -108,6 +112,11 @@ class Adam:
     def __repr__(self):
         return f"Adam(learning_rate={self.learning_rate})"
 
+    def reset(self):
+        """Forget all past gradients, and how many there were."""
+        self.m = self.v = None
+        self.t = 0
+
     def step(self, theta, gradient):
         """Move θ, in place, by one step of Adam."""
         _checks.same_shape("gradient", gradient, "theta", theta)
@@ -122,12 +131,13 @@ class Adam:
         m += (1 - self.beta1) * gradient
         v *= self.beta2
         v += (1 - self.beta2) * np.square(gradient)
-        # η m̂/(√v̂ + ε), with both corrections gathered into two scalars: η m/c₁ / (√v/√c₂ + ε)
-        c1, c2 = 1 - self.beta1**self.t, 1 - self.beta2**self.t
-        scale = np.sqrt(v)
-        scale /= math.sqrt(c2)
-        scale += self.epsilon
-        theta -= self.learning_rate / c1 * (m / scale)
+        # η m̂/(√v̂ + ε) = η √c₂/c₁ m/(√v + ε √c₂): both corrections in two scalars, a pass less
+        c1, root_c2 = 1 - self.beta1**self.t, math.sqrt(1 - self.beta2**self.t)
+        step = np.sqrt(v)
+        step += self.epsilon * root_c2
+        np.divide(m, step, out=step)
+        step *= self.learning_rate * root_c2 / c1
+        theta -= step
         if self.t % 64 == 0:
             # Where a gradient has become exactly zero m and v shrink for ever, into the subnormal numbers,
             # where arithmetic is many times slower and from where they never leave.

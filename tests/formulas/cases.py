@@ -124,6 +124,11 @@ def labelled_logits(s, n, k):
     return s.array(n, k), s.labels(n, k), s.array(n, k), s.number(0, 1), s.temperature()
 
 
+def normals(s, n, k):
+    """Return means, and logarithms of variances: those in [−3, 3], as exp 10⁴ is no number."""
+    return s.array(n, k), s.array(n, k).clip(-3, 3)
+
+
 def strength(s):
     return s.number(0, 3)
 
@@ -198,7 +203,32 @@ RELATIONS = [
     for name in ("relation_distance", "relation_angle")
 ]
 
-FORMULAS = [*LOSSES, *PLAIN, *ANCHORED, *DIVERGENCES, *DISTILLED, *FEATURES, *RELATIONS]
+
+KL = case("kl_to_normal", "", normals, (0, 1), MEAN, (0, 1))
+
+
+def half_square(mu, log_variance, epsilon):
+    """Return 1/(2n) Σ‖z‖² of a draw z, and its gradients: reparametrize, chained to a loss."""
+    z, slope = formulas.reparametrize(mu, log_variance, epsilon)
+    value, delta = formulas.squared_error(z, np.zeros_like(z))
+    return value, (delta, delta * slope)
+
+
+REPARAMETRIZE = Formula(
+    "reparametrize",
+    half_square,
+    lambda mu, log_variance, epsilon: oracles.squared_error(
+        oracles.reparametrize(mu, log_variance, epsilon), 0.0
+    ),
+    lambda s, n, k: (*normals(s, n, k), s.array(n, k)),
+    (0, 1, 2),
+    MEAN,
+    (0, 1),
+)
+
+VARIATIONAL = [KL, REPARAMETRIZE]
+
+FORMULAS = [*LOSSES, *PLAIN, *ANCHORED, *DIVERGENCES, *DISTILLED, *FEATURES, *RELATIONS, *VARIATIONAL]
 
 # These return the projected gradient alone
 PROJECTIONS = [

@@ -20,6 +20,50 @@ def points(labels, n=10, seed=0):
     return CORNERS[y] + random.normal(size=(len(y), 2)), y
 
 
+def pixels(labels, n=10, seed=0):
+    """Return the same points in [0, 1], where they can be painted."""
+    x, y = points(labels, n, seed)
+    return np.clip(x / 20 + 0.5, 0, 1), y
+
+
+#: generators so small that they cost nothing
+TINY = {
+    "generative_replay": "generative_replay(hidden=(8,), latent=2)",
+    "generative_classifier": "generative_classifier(hidden=(8,), latent=2, samples=5)",
+}
+
+
+def tiny(name):
+    """Return the text of the method by that name, of ordinary or of very small size."""
+    return TINY.get(name, name) if isinstance(name, str) else name
+
+
+def must_be_told(learner):
+    return learner.isolation is not None
+
+
+def learn_tasks(learner, *tasks, first=0):
+    """Let the learner learn tasks, each a pair (x, y); tell it their ids where it must be told."""
+    for number, (x, y) in enumerate(tasks, first):
+        learner.learn(x, y, task=number if must_be_told(learner) else None)
+    return learner
+
+
+def arrays(thing, seen=None):
+    """Yield every array that an object holds, wherever in it."""
+    seen = set() if seen is None else seen
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, np.ndarray):
+        yield thing
+    elif isinstance(thing, dict | list | tuple | set):
+        for item in thing.values() if isinstance(thing, dict) else thing:
+            yield from arrays(item, seen)
+    elif hasattr(thing, "__dict__") and not inspect.isroutine(thing) and not inspect.isclass(thing):
+        yield from arrays(vars(thing), seen)
+
+
 def small_network(*, outputs=0, dtype="float32", seed=0, **options):
     return Network.mlp(2, 12, outputs, rng=rng(seed), dtype=dtype, **options)
 

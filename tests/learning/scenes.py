@@ -1,23 +1,32 @@
 """A learner in the middle of its last task, and its objective a second time, in `autograd.numpy`.
 
 What the oracle knows of the past (which output stands for which class, which outputs belong to which task,
-what the network was after the last task) it keeps itself: nothing is taken from the learner's terms.
+what the network was when a task began and when it ended, what mattered to it) it keeps itself: nothing is
+taken from the learner's terms.
 """
 
 import copy
 import math
 from dataclasses import dataclass
+from itertools import product
 
+import autograd
 import autograd.numpy as anp
 import hypothesis.strategies as st
 import numpy as np
 
 from incrlearn import Learner, Linear, Method, Network, ReLU, Sigmoid, Tanh
 from incrlearn.learning import (
+    EWC,
     L1,
     L2,
+    MAS,
+    SI,
+    AsymmetricCrossEntropy,
     BinaryCrossEntropy,
     CrossEntropy,
+    DarkReplay,
+    DistilledBinaryCrossEntropy,
     ElasticNet,
     Features,
     Logits,
@@ -25,6 +34,7 @@ from incrlearn.learning import (
     ProximalTerm,
     Relations,
     Replay,
+    ReservoirMemory,
     SquaredError,
 )
 from incrlearn.network import SGD
@@ -44,7 +54,7 @@ SCENES = {
     "values": [(None, None), (None, None)],
 }
 ACTIVATIONS = {
-    "relu": (ReLU, lambda x: anp.maximum(x, 0)),
+    "relu": (ReLU, lambda x: x * (x > 0)),  # at the kink the derivative is 0
     "tanh": (Tanh, anp.tanh),
     "sigmoid": (Sigmoid, lambda x: (1 + anp.tanh(x / 2)) / 2),
 }
@@ -53,21 +63,42 @@ ACTIVATIONS = {
 class Few(Memory):
     """Keep three samples of every task."""
 
-    def end_task(self, new, rng):
+    def end_task(self, network, new, batches, rng):
         self.samples = new[:3] if self.samples is None else self.samples + new[:3]
 
 
 class Halfway(Learner):
-    """A learner that keeps θ as its last task began, and a copy of itself before its last step."""
+    """A learner that keeps the way that θ came in its last task, and a copy of itself before its last step.
 
-    def objective(self, new, replayed=None):
+    The way is a list of pairs: θ before each step, and the gradient there of all that looks at samples.
+    """
+
+    def _of_batches(self, new, replayed):
         if not self.objective_values:
-            self.beginning = self.network.theta.copy()
+            self.way = []
         self.halfway = None
         stopped = copy.deepcopy(self)
         stopped.__class__ = Learner  # the copy keeps no copies
         self.halfway = stopped, new, replayed
-        return super().objective(new, replayed)
+        value, gradient = super()._of_batches(new, replayed)
+        self.way = [*self.way, (self.network.theta.copy(), gradient.copy())]
+        return value, gradient
+
+    @property
+    def beginning(self):
+        """θ as the last task began, the units of its new classes among them."""
+        return self.way[0][0]
+
+
+@dataclass
+class Past:
+    """A task that has been learned, as the oracle remembers it."""
+
+    x: np.ndarray
+    y: np.ndarray  # outputs, or values
+    competing: list  # the outputs among which its rows were told apart
+    network: Network  # as the task left it
+    way: list  # pairs of θ and the gradient of the data's loss, one a step
 
 
 @dataclass
@@ -79,10 +110,16 @@ class Moment:
     replayed: object
     terms: list  # as they were given to the learner
     tasks: int
-    before: Network  # the network after the last task
+    past: list  # a Past for every task before this one
     beginning: np.ndarray  # θ at the beginning of this one, the units of its new classes among them
     competing: dict  # number of a task -> outputs; −1 for a task that is not known
     old_heads: list  # the outputs of every task known to the teacher
+    heads: list  # the outputs of every task known now
+
+    @property
+    def before(self):
+        """The network after the last task."""
+        return self.past[-1].network
 
     @property
     def theta(self):
@@ -111,34 +148,39 @@ def moment(scene, terms, loss, activation="tanh", seed=0, dtype="float64"):
     activation, _ = ACTIVATIONS[activation]
     outputs = VALUES if scene == "values" else 0
     layers = [Linear(INPUTS, HIDDEN, bias=False), activation(), Linear(HIDDEN, outputs)]
+    memory = ReservoirMemory(9, logits=True) if any(term.wants_logits for term in terms) else Few()
     learner = Halfway(
         Network(layers, random, dtype),
-        Method(terms, Few()),
+        Method(terms, memory),
         loss=loss,
         optimizer=SGD(0.1),
         steps=2,
         rng=random,
     )
-    classes, heads = [], {}
+    classes, heads, past = [], {}, []
     for task, labels in SCENES[scene]:
-        before, old_heads = (
-            copy.deepcopy(learner.network),
-            list(heads.values()) or [list(range(len(classes)))],
-        )
+        old_heads = list(heads.values()) or [list(range(len(classes)))]
         x = random.normal(size=(ROWS, INPUTS))
         if labels is None:
-            y, old_heads = random.normal(size=(ROWS, VALUES)), [list(range(VALUES))]
+            y, old_heads, competing = random.normal(size=(ROWS, VALUES)), [list(range(VALUES))], range(VALUES)
         else:
             y = random.permutation(np.resize(labels, ROWS))
             classes += sorted(set(labels) - set(classes))
+            competing = range(len(classes))
         if task is not None:
             heads[task] = sorted({*heads.get(task, []), *(classes.index(label) for label in labels)})
+            competing = heads[task]
         learner.learn(x, y, task=task)
+        outputs = y if labels is None else np.array([classes.index(label) for label in y])
+        past.append(
+            Past(x.astype(dtype), outputs, list(competing), copy.deepcopy(learner.network), learner.way)
+        )
     stopped, new, replayed = learner.halfway
     stopped.network.theta = random.normal(size=len(stopped.network.theta)) * 0.7
     competing = {-1: list(range(len(classes))), **dict(enumerate(heads.values()))}
+    now = list(heads.values()) or [past[-1].competing]
     return Moment(
-        stopped, new, replayed, terms, len(SCENES[scene]), before, learner.beginning, competing, old_heads
+        stopped, new, replayed, terms, len(past), past[:-1], learner.beginning, competing, old_heads, now
     )
 
 
@@ -198,8 +240,20 @@ def loss(name, look):
 def logits(term, look):
     divergence = getattr(oracles, term.divergence.__name__)
     z, t, heads = look.a[-1], look.teacher(term)[-1], look.heads(term)
-    kl = sum(divergence(z[:, columns], t[:, columns], term.T) for columns in heads) / len(heads)
-    return (1 - term.alpha) * kl
+    if term.over == "all":
+        kl = sum(among_all(z, t, old, look.moment.heads, term) for old in heads) / len(heads)
+    else:
+        kl = sum(divergence(z[:, columns], t[:, columns], term.T) for columns in heads) / len(heads)
+    return (1 - alpha(term, look.moment.tasks)) * kl
+
+
+def among_all(z, t, old, heads, term):
+    """The sum over old classes alone: p is 0 for the others, which only q knows."""
+    head = next(head for head in heads if set(old) <= set(head))
+    log_q = oracles.log_softmax(z[:, head] / term.T)[:, [head.index(column) for column in old]]
+    log_p = oracles.log_softmax(t[:, old] / term.T)
+    entropy = log_p if term.divergence.__name__ == "forward_kl" else 0.0
+    return term.T**2 * anp.mean(anp.sum(np.exp(log_p) * (entropy - log_q), axis=1))
 
 
 def features(term, look):
@@ -215,13 +269,116 @@ def relations(term, look):
 
 def alpha(term, tasks):
     """What the term leaves to L₀ at the last of so many tasks."""
-    share = getattr(term, "alpha", 1.0)
+    if isinstance(term, AsymmetricCrossEntropy | DistilledBinaryCrossEntropy):
+        return 0.0
+    share = term.alpha if isinstance(term, Replay | Logits) else 1.0
     return 1 / tasks if share in ("1/k", "n/N") else share  # all tasks of a scene have as many rows
 
 
 def replay(term, look):
     name = next(name for name, kind in LOSSES.items() if isinstance(term.loss, kind))
     return (1 - alpha(term, look.moment.tasks)) * loss(name, look)
+
+
+def asymmetric_cross_entropy(term, look):
+    """Row by row, among the classes of those rows whose task is the same."""
+    total, y, tasks = 0.0, look.samples.y, look.samples.task
+    for i in range(len(y)):
+        present = sorted({int(label) for label, task in zip(y, tasks, strict=True) if task == tasks[i]})
+        one_hot = np.array([[float(label == y[i]) for label in present]])
+        total = total + oracles.cross_entropy(look.a[-1][i : i + 1, present], one_hot)
+    return total / len(y)
+
+
+def distilled_binary_cross_entropy(term, look):
+    t = look.teacher(term)[-1]
+    old = {int(label) for past in look.moment.past for label in past.y}
+    z = look.a[-1]
+    y = np.array([[float(k == label) for k in range(z.shape[1])] for label in look.samples.y])
+    for k in old:
+        y[:, k] = 1 / (1 + np.exp(-t[:, k] / term.T))
+    return oracles.binary_cross_entropy(z, y)
+
+
+def dark_replay(term, look):
+    """What each replayed row was answered when it was stored, and for later outputs when they were added."""
+    z, past, total = look.a[-1], look.moment.past, 0.0
+    for i, row in enumerate(look.samples.x):
+        (came,) = [k for k, task in enumerate(past) if (task.x == row).all(axis=1).any()]
+        h = forward(past[came].network, past[came].network.theta, row[None])[-1][0]
+        moments = [(task.network, task.way[0][0]) for task in past[came + 1 :]]
+        for network, theta in [*moments, (look.moment.learner.network, look.moment.beginning)]:
+            h = np.concatenate([h, forward(network, theta, row[None])[-1][0, len(h) :]])
+        total = total + term.alpha * anp.sum((z[i] - h) ** 2)
+    name = next(name for name, kind in LOSSES.items() if isinstance(look.moment.learner.loss, kind))
+    return total / len(look.samples) + term.beta * loss(name, look)
+
+
+# ---- importance, a second time: sample by sample --------------------------------------------------------
+
+
+def jacobians(task):
+    """Return for every row of a past task its competing logits, and their derivatives by θ."""
+
+    def z(theta, row):
+        return forward(task.network, theta, row[None])[-1][0, task.competing]
+
+    theta = task.network.theta.astype(np.float64)
+    return [(z(theta, row), autograd.jacobian(z)(theta, row)) for row in task.x]
+
+
+def fisher(task, labels):
+    total = 0.0
+    for (z, J), y in zip(jacobians(task), task.y, strict=True):
+        if np.ndim(y):  # p = N(z, 1)
+            total = total + ((J**2).sum(axis=0) if labels == "exact" else ((y - z) @ J) ** 2)
+            continue
+        p = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
+        scores = [J[c] - p @ J for c in range(len(p))]
+        c = task.competing.index(y)
+        total = total + (
+            sum(p[k] * scores[k] ** 2 for k in range(len(p))) if labels == "exact" else scores[c] ** 2
+        )
+    return total / len(task.x)
+
+
+def sensitivity(task):
+    return sum(np.abs(2 * z @ J) for z, J in jacobians(task)) / len(task.x)
+
+
+def path_integral(task, damping):
+    thetas = [theta for theta, _ in task.way] + [task.network.theta]
+    w = sum(-g * (end - start) for (start, g), end in zip(task.way, thetas[1:], strict=True))
+    return np.maximum(w / ((thetas[-1] - thetas[0]) ** 2 + damping), 0)
+
+
+def padded(vector, like):
+    return np.concatenate([vector, np.zeros(len(like) - len(vector))])
+
+
+def ewc(term, look):
+    """Not the sum of the tasks' penalties but, as that is all that is kept, of one to their weighted mean."""
+    omega = weighted = 0.0
+    for task in look.moment.past:
+        F, theta = (padded(v, look.moment.theta) for v in (fisher(task, term.labels), task.network.theta))
+        if term.online:
+            omega = term.decay * omega + F
+            weighted = omega * theta
+        else:
+            omega, weighted = omega + F, weighted + F * theta
+    anchor = weighted / np.where(omega > 0, omega, 1)
+    return oracles.importance_weighted(look.theta, term.strength, omega, anchor)
+
+
+def consolidation(of):
+    """The penalty of SI or MAS: the sum of the tasks' importances, and θ as the last of them left it."""
+
+    def penalty(term, look):
+        omega = sum(padded(of(task, term), look.moment.theta) for task in look.moment.past)
+        anchor = padded(look.moment.before.theta, look.moment.theta)
+        return oracles.importance_weighted(look.theta, term.strength, omega, anchor)
+
+    return penalty
 
 
 LOSSES = {
@@ -234,6 +391,12 @@ ORACLES = {
     BinaryCrossEntropy: lambda term, look: loss("binary_cross_entropy", look),
     SquaredError: lambda term, look: loss("squared_error", look),
     Replay: replay,
+    AsymmetricCrossEntropy: asymmetric_cross_entropy,
+    DarkReplay: dark_replay,
+    DistilledBinaryCrossEntropy: distilled_binary_cross_entropy,
+    EWC: ewc,
+    SI: consolidation(lambda task, term: path_integral(task, term.damping)),
+    MAS: consolidation(lambda task, term: sensitivity(task)),
     Logits: logits,
     Features: features,
     Relations: relations,
@@ -256,7 +419,7 @@ def objective(moment, theta, proximal=True):
     total = weight * loss(name, look(moment.new))
     for term, learned in zip(moment.terms, moment.learner.terms, strict=True):
         if proximal or not isinstance(term, ProximalTerm):
-            samples = moment.replayed if isinstance(term, Replay) else moment.new
+            samples = moment.replayed if term.replayed else moment.new
             total = total + ORACLES[type(term)](term, look(samples, learned))
     return total
 
@@ -265,6 +428,8 @@ def objective(moment, theta, proximal=True):
 
 STRENGTHS = st.sampled_from([0.0, 0.1, 1.0, 10.0])
 SHARES = st.sampled_from([0.0, 0.3, 0.5, 1.0])
+BOTH = st.booleans()
+TEMPERATURES = st.sampled_from([0.5, 1.0, 2.0, 10.0])
 
 
 def teachers(scene):
@@ -281,22 +446,36 @@ def teachers(scene):
 def drawn_terms(kind, scene, given):
     """Return a strategy for terms of a kind, with all that can be chosen about them."""
     at, teacher = st.sampled_from([1, -2, -1]), teachers(scene) if given else st.none()
-    anchored = st.booleans()
+    anchored = BOTH
     return {
         Replay: lambda: st.builds(Replay, SHARES | st.sampled_from(["1/k", "n/N"]), losses(scene)),
-        Logits: lambda: st.builds(
-            Logits,
-            SHARES,
-            st.sampled_from([0.5, 1.0, 2.0, 10.0]),
-            st.sampled_from(["reverse", "forward", "cross_entropy"]),
-            teacher,
-        ),
+        Logits: lambda: logits_terms(teacher),
+        DarkReplay: lambda: st.builds(DarkReplay, STRENGTHS, STRENGTHS),
+        DistilledBinaryCrossEntropy: lambda: st.builds(DistilledBinaryCrossEntropy, TEMPERATURES),
+        EWC: lambda: st.builds(EWC, STRENGTHS, st.sampled_from(["exact", "empirical"]), BOTH, SHARES),
+        SI: lambda: st.builds(SI, STRENGTHS, st.sampled_from([0.001, 0.1])),
+        MAS: lambda: st.builds(MAS, STRENGTHS),
         Features: lambda: st.builds(Features, STRENGTHS, at, teacher),
         Relations: lambda: st.builds(Relations, STRENGTHS, STRENGTHS, at, teacher),
         L1: lambda: st.builds(L1, STRENGTHS, anchored),
         L2: lambda: st.builds(L2, STRENGTHS, anchored),
         ElasticNet: lambda: st.builds(ElasticNet, STRENGTHS, SHARES, anchored),
     }.get(kind, lambda: st.builds(kind))()
+
+
+def logits_terms(teacher):
+    """Return a strategy for Logits; over all classes there is no reverse divergence."""
+    shares = SHARES | st.just("1/k")
+    divergences = st.sampled_from(
+        [("reverse", "old"), *product(["forward", "cross_entropy"], ["old", "all"])]
+    )
+    return st.builds(
+        lambda share, T, divergence, teacher: Logits(share, T, divergence[0], teacher, divergence[1]),
+        shares,
+        TEMPERATURES,
+        divergences,
+        teacher,
+    )
 
 
 def losses(scene):
@@ -308,7 +487,7 @@ def scenes_for(kind):
     """Return the scenes whose targets a term of that kind can look at."""
     if kind is SquaredError:
         return ["values"]
-    labels = kind in (CrossEntropy, BinaryCrossEntropy)
+    labels = kind in (CrossEntropy, BinaryCrossEntropy) or kind.of_classes
     return [scene for scene in SCENES if not (labels and scene == "values")]
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from incrlearn import SGD, Adam, Learner, Linear, Method, Network, ReLU
-from incrlearn.learning import BatchTerm, ClassBalancedMemory, Everything, method
+from incrlearn.learning import METHODS, BatchTerm, ClassBalancedMemory, Everything, method
 from incrlearn.network import Standardize, StandardizeSparse
 
-from .helpers import points, rng, small_network, state
+from .helpers import learn_tasks, must_be_told, pixels, points, rng, small_network, state, tiny
 
 # ---- a learner that can be made to fail at any moment, by a sample -----------------------------------
 
@@ -44,8 +44,8 @@ class Trap(BatchTerm):
 class Fragile:
     """A memory that may fail once it has taken in a task."""
 
-    def end_task(self, new, rng):
-        super().end_task(new, rng)
+    def end_task(self, network, new, batches, rng):
+        super().end_task(network, new, batches, rng)
         spring("memory", new.x)
 
 
@@ -72,7 +72,7 @@ EVERY_RECIPE = pytest.mark.parametrize(
     ("recipe", "known"),
     [
         ("none", False),
-        ("joint+logits", True),
+        ("cumulative+logits", True),
         ("replay+logits+l1_anchored", False),
         ("replay+logits+l1_anchored", True),
         ("features+relations+l2_anchored", True),
@@ -83,7 +83,7 @@ EVERY_RECIPE = pytest.mark.parametrize(
 @functools.cache
 def trained(recipe, tasks, known):
     terms = method(recipe)
-    memory = FragileEverything() if recipe.startswith("joint") else FragileMemory(4)
+    memory = FragileEverything() if recipe.startswith("cumulative") else FragileMemory(4)
     terms = Method([*terms.terms, Trap()], memory)
     learner = Learner(small_network(), terms, rng=rng(), optimizer=FragileAdam(0.01), epochs=1, batch_size=6)
     for k in range(tasks):
@@ -221,6 +221,94 @@ def test_a_refused_question_leaves_no_trace(use, arguments, match):
         (ValueError, TypeError),
         match,
     )
+
+
+# ---- every method in the table -----------------------------------------------------------------------
+
+TASKS = [pixels([0, 1]), pixels([2, 1], seed=1), pixels([3, 0], seed=2)]
+#: what an interruption may come behind of
+HOOKS = ["begin_task", "end_task"]
+
+
+@functools.cache
+def of_the_table(name):
+    """Return a learner of that method that has learned a task."""
+    options = {"rng": rng(), "optimizer": Adam(0.01), "steps": 8, "batch_size": 6}
+    return learn_tasks(Learner(small_network(), tiny(name), **options), TASKS[0])
+
+
+def learns_on_as_if_nothing_had_been(learner, twin, before):
+    assert state(learner) == before
+    for one in (learner, twin):
+        learn_tasks(one, *TASKS[1:], first=1)
+    assert state(learner) == state(twin)
+    assert learner.n_tasks == 3
+
+
+@pytest.mark.parametrize("front", [False, True], ids=["", "behind Standardize"])
+@pytest.mark.parametrize(
+    ("name", "k"), [*[(name, 3) for name in METHODS], ("generative_replay", 12), ("generative_classifier", 1)]
+)
+def test_numbers_that_go_bad_at_any_step_of_any_method_leave_no_trace(name, k, front, monkeypatch):
+    """At the k-th step of an optimizer: of the network's, and then of those of the method's own models."""
+    learner = copy.deepcopy(of_the_table(name))
+    if front:
+        network = Network([Standardize(2), Linear(2, 6), ReLU(), Linear(6, 0)], rng())
+        learner = Learner(network, tiny(name), rng=rng(), steps=8, batch_size=6)
+        learn_tasks(learner, TASKS[0])
+    twin, before, calls, step = copy.deepcopy(learner), state(learner), [], Adam.step
+
+    def bad_step(self, theta, gradient):
+        step(self, theta, gradient)
+        calls.append(self)
+        if len(calls) == k:
+            theta[-1] = np.nan
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Adam, "step", bad_step)
+        with pytest.raises(FloatingPointError, match=r"became nan"):
+            learn_tasks(learner, TASKS[1], first=1)
+    learns_on_as_if_nothing_had_been(learner, twin, before)
+
+
+def interruptions():
+    """Yield every method with every ingredient of it and every moment at which that does something."""
+    for name in METHODS:
+        for k, part in enumerate(method(name).ingredients):
+            for hook in HOOKS:
+                if hasattr(part, hook):
+                    yield pytest.param(name, k, hook, id=f"{name}, {type(part).__name__}.{hook}")
+
+
+@pytest.mark.parametrize(("name", "k", "hook"), list(interruptions()))
+def test_an_interruption_behind_what_any_ingredient_does_leaves_no_trace(name, k, hook, monkeypatch):
+    learner = copy.deepcopy(of_the_table(name))
+    twin, before = copy.deepcopy(learner), state(learner)
+    part = learner.ingredients[k]
+    original = getattr(type(part), hook)
+
+    def interrupted(self, *arguments):
+        original(self, *arguments)
+        raise KeyboardInterrupt(hook)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(part), hook, interrupted)
+        with pytest.raises(KeyboardInterrupt, match=hook):
+            learn_tasks(learner, TASKS[1], first=1)
+    learns_on_as_if_nothing_had_been(learner, twin, before)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "generative_classifier"])
+def test_a_task_that_is_left_in_the_middle_leaves_no_trace_of_any_method(name):
+    learner = copy.deepcopy(of_the_table(name))
+    twin, before = copy.deepcopy(learner), state(learner)
+    steps = learner.learn_steps(*TASKS[1], task=1 if must_be_told(learner) else None)
+    for step, _ in steps:
+        if step == 4:
+            break
+    assert state(learner) != before
+    steps.close()
+    learns_on_as_if_nothing_had_been(learner, twin, before)
 
 
 # ---- divergence --------------------------------------------------------------------------------------

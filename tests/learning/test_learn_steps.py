@@ -12,7 +12,15 @@ from incrlearn.network import Standardize, StandardizeSparse
 
 from .helpers import points, rng, small_network, state
 
-RECIPES = ["none", "replay(per_class=4)+logits+l1_anchored(strength=0.001)", "joint+features", "relations+l2"]
+RECIPES = [
+    "none",
+    "replay(per_class=4)+logits+l1_anchored(strength=0.001)",
+    "joint+features",
+    "relations+l2",
+    "ewc+si+mas+ogd(per_task=3)",
+    "derpp(size=9)+lwf",
+    "gdumb(size=60)",
+]
 FRONTS = {"no": None, "Standardize": Standardize, "StandardizeSparse": StandardizeSparse}
 OPTIONS = {"epochs": 2, "batch_size": 6}
 
@@ -109,6 +117,35 @@ def test_a_loop_that_is_left_before_its_end_leaves_the_learner_as_it_was(recipe,
     for one in (learner, twin):
         one.learn(*points([4, 0], seed=3))
     assert state(learner) == state(twin)
+
+
+#: what is told tasks, or none, wants rows between 0 and 1, and is no single network
+OTHERS = {
+    "xdg": ["a", "b", "a"],
+    "separate": ["a", "b", "a"],
+    "icarl(per_class=3)": [None] * 3,
+    "generative_replay(hidden=(3,), latent=2)": [None, "a", "a"],
+    "generative_classifier(hidden=(3,), latent=2)": [None] * 3,
+}
+
+
+@pytest.mark.parametrize("recipe", OTHERS)
+@pytest.mark.parametrize("front", [None, Standardize])
+def test_a_method_of_another_kind_is_all_or_nothing_step_by_step(recipe, front):
+    tasks = [(*points([k, k + 1], seed=k), task) for k, task in enumerate(OTHERS[recipe])]
+    tasks = [((np.tanh(x / 9) + 1) / 2, y, task) for x, y, task in tasks]
+    learner, twin = learner_of(recipe, front, tasks=0), learner_of(recipe, front, tasks=0)
+    for x, y, task in tasks:
+        before = state(learner)
+        for _ in learner.learn_steps(x, y, task=task):
+            break
+        else:  # it takes no steps of its own
+            assert recipe.startswith("generative_classifier")
+            learner = copy.deepcopy(twin)
+        assert state(learner) == before
+        for _ in learner.learn_steps(x, y, task=task):
+            pass
+        assert state(learner) == state(twin.learn(x, y, task=task))
 
 
 def test_leaving_a_loop_over_values_brings_back_the_scale_of_the_targets():

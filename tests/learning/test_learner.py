@@ -22,6 +22,7 @@ from incrlearn.learning import (
     Logits,
     Replay,
     ReservoirMemory,
+    Samples,
     minibatches,
 )
 
@@ -49,6 +50,79 @@ def test_fine_tuning_forgets_the_first_classes_and_replay_remembers_them(method,
     learner = learner_of(method).learn(*points([0, 1])).learn(*points([2, 3]))
     assert low <= learner.score(*points([0, 1], seed=9)) <= high
     assert learner.score(*points([2, 3], seed=9)) >= 0.8
+
+
+class Beginning(Learner):
+    """A learner that keeps θ as every task began, and the rows of every batch."""
+
+    begun, rows = (), ()
+
+    def _of_batches(self, new, replayed):
+        if not self.objective_values:
+            self.begun, self.rows = (*self.begun, self.network.theta.copy()), ()
+        self.rows = (*self.rows, *map(tuple, new.x))
+        return super()._of_batches(new, replayed)
+
+
+@pytest.mark.parametrize(("method", "anew"), [("joint", True), ("gdumb", True), ("cumulative", False)])
+def test_a_method_begins_a_task_with_new_parameters_or_goes_on(method, anew):
+    learner = Beginning(small_network(), method, rng=rng(), steps=5)
+    first = learner.network.theta.copy()
+    learner.learn(*points([0, 1]))
+    assert (learner.begun[0][: len(first)] == first).all()  # drawn once: a given network is not thrown away
+    end = learner.network.theta.copy()
+    assert learner.optimizer.t == 5
+    learner.learn(*points([2, 3]))
+    begun = learner.begun[1]
+    assert (begun[: len(end)] != end).all() if anew else (begun[: len(end)] == end).all()
+    assert learner.optimizer.t == (5 if anew else 10)  # nor does the optimizer remember
+    limits = np.repeat([1 / np.sqrt(2), 1 / np.sqrt(12)], [36, len(begun) - 36])
+    assert not anew or (np.abs(begun) <= limits).all()  # where the layers draw from
+
+
+def test_gdumb_learns_from_the_memory_alone_and_of_every_class_as_much():
+    learner = Beginning(small_network(), "gdumb(size=12)", rng=rng(), epochs=2, batch_size=5)
+    for labels, each in (([0, 1], 6), ([2, 3], 3), ([4, 5], 2)):
+        learner.learn(*points(labels))
+        assert np.bincount(learner.memory.samples.y).tolist() == [each] * len(learner.classes)
+        once = sorted(map(tuple, learner.memory.samples.x))
+        assert sorted(learner.rows) == sorted(2 * once)
+
+
+def test_what_gdumb_did_not_keep_it_has_not_learned():
+    learners = [Learner(small_network(), "gdumb(size=6)", rng=rng(), steps=9) for _ in range(2)]
+    x, y = points([0, 1])
+    learners[0].learn(x, y)
+    kept = {tuple(row) for row in learners[0].memory.samples.x}
+    others = x.astype(np.float32)
+    others[[tuple(row) not in kept for row in others]] = 0
+    learners[1].learn(others, y)
+    assert state(learners[0].network) == state(learners[1].network)
+
+
+def test_an_optimizer_that_can_not_forget_is_refused_where_tasks_begin_anew():
+    class Forgetless:
+        learning_rate = 0.1
+
+        def step(self, theta, gradient):
+            theta -= self.learning_rate * gradient
+
+    for method in ("joint", "separate", "gdumb"):
+        with pytest.raises(TypeError, match="optimizer must have reset"):
+            Learner(small_network(), method, rng=rng(), optimizer=Forgetless())
+    assert Learner(small_network(), "cumulative", rng=rng(), optimizer=Forgetless()).n_tasks == 0
+
+
+def test_the_gradient_of_the_loss_is_that_of_the_data_alone_whatever_terms_there_are():
+    learner = learner_of("l2(strength=1)+logits", dtype="float64")
+    learner.learn(*points([0, 1])).learn(*points([2]))
+    x, y = points([0, 2], n=3)
+    a = learner.network.forward(x)
+    p = softmax(a[-1])
+    p[np.arange(6), learner._targets.outputs(y)] -= 1
+    expected = learner.network.backward(a, {-1: p / 6})
+    samples = Samples(x, learner._targets.outputs(y), np.full(6, -1))
+    assert np.allclose(learner.loss_gradient(samples), expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", ["logits", "l2_anchored", "features"])
@@ -300,9 +374,7 @@ def test_values_are_replayed_from_a_memory_that_needs_no_classes(memory):
 
 @pytest.mark.parametrize("recipe", ["replay", Method([Replay(loss="squared_error")], ClassBalancedMemory(3))])
 def test_a_memory_by_class_is_refused_where_targets_are_values(recipe):
-    with pytest.raises(
-        ValueError, match="ClassBalancedMemory keeps samples by class, but targets are values"
-    ):
+    with pytest.raises(ValueError, match="ClassBalancedMemory works with classes, but targets are values"):
         Learner(Network.mlp(2, 1, rng=rng()), recipe, rng=rng(), loss="squared_error")
 
 

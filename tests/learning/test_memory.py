@@ -9,9 +9,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from incrlearn.learning import ClassBalancedMemory, Everything, ReservoirMemory, Samples, SharedMemory
+from incrlearn import Learner, Linear, Method, Network, ReLU
+from incrlearn.learning import (
+    ClassBalancedMemory,
+    Everything,
+    GreedyMemory,
+    HerdingMemory,
+    Replay,
+    ReservoirMemory,
+    Samples,
+    SharedMemory,
+    herding,
+    method,
+)
+from incrlearn.learning.memory import unit_features
+from incrlearn.network import StandardizeSparse
 
-from .helpers import rng, state
+from .helpers import points, rng, small_network, state
 
 STREAMS = st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=20), min_size=1, max_size=5)
 
@@ -27,7 +41,7 @@ def filled(memory, stream, random):
     seen = None
     for task, y in enumerate(stream):
         new = samples(y, 0 if seen is None else len(seen), task)
-        memory.end_task(new, random)
+        memory.end_task(None, new, None, random)
         seen = new if seen is None else seen + new
     return seen
 
@@ -106,8 +120,9 @@ def test_a_shared_memory_keeps_what_it_would_choose_from_all_that_was_ever_seen(
     """Whatever the order of the tasks: what was dropped early would have been dropped at the end."""
     in_tasks, at_once = SharedMemory(size), SharedMemory(size)
     seen = filled(in_tasks, stream, rng(seed))
-    at_once.end_task(seen, rng(seed))
-    assert state(in_tasks) == state(at_once)
+    at_once.end_task(None, seen, None, rng(seed))
+    for name in ("samples", "keys", "seen"):
+        assert state(getattr(in_tasks, name)) == state(getattr(at_once, name))
 
 
 def test_a_shared_memory_replays_classes_as_often_as_they_were_seen_however_few_are_kept():
@@ -210,7 +225,7 @@ def test_what_a_memory_holds_is_replaced_and_never_changed_in_place(memory, stre
     for task, y in enumerate(stream):
         held = dict(vars(memory))
         before = state(held)
-        memory.end_task(samples(y, task=task), random)
+        memory.end_task(None, samples(y, task=task), None, random)
         assert state(held) == before
 
 
@@ -232,13 +247,225 @@ def test_everything_adds_all_so_far_to_the_training_set_and_replays_nothing():
 
 @pytest.mark.parametrize("bad", [0, -1, 1.5, "3", None, True])
 def test_a_bad_size_is_refused_by_name(bad):
-    for kind, name in ((ClassBalancedMemory, "per_class"), (ReservoirMemory, "size"), (SharedMemory, "size")):
+    by_class, in_all = (ClassBalancedMemory, HerdingMemory), (ReservoirMemory, SharedMemory, GreedyMemory)
+    for kind, name in [*((kind, "per_class") for kind in by_class), *((kind, "size") for kind in in_all)]:
         with pytest.raises((ValueError, TypeError), match=rf"\b{name}\b"):
             kind(bad)
 
 
 def test_a_batch_of_absurd_size_asks_a_shared_memory_for_no_absurd_number_of_rows():
     memory = SharedMemory(5)
-    memory.end_task(Samples(np.eye(3), np.array([0, 1, 1]), np.full(3, -1)), np.random.default_rng(0))
+    memory.end_task(None, samples([0, 1, 1]), None, rng())
     assert len(memory.draw(10**12, np.random.default_rng(0))) == 32 * 3
     assert len(memory.draw(96, np.random.default_rng(0))) == 96
+
+
+# ---- tasks apart ---------------------------------------------------------------------------------------
+
+
+@given(STREAMS, st.integers(1, 4), st.integers(0, 9))
+def test_by_task_a_class_has_its_share_anew_in_every_task(stream, per_class, seed):
+    memory = ClassBalancedMemory(per_class, per_task=True)
+    seen = filled(memory, stream, rng(seed))
+    for task, y in enumerate(stream):
+        for output in range(5):
+            kept = (memory.samples.y == output) & (memory.samples.task == task)
+            assert kept.sum() == min(y.count(output), per_class)
+    numbers = memory.samples.x[:, 0].astype(int)
+    assert len(set(numbers)) == len(numbers)
+    assert state(memory.samples) == state(seen[numbers])
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [ClassBalancedMemory(2), ClassBalancedMemory(2, per_task=True), ReservoirMemory(6), SharedMemory(5)],
+    ids=["balanced", "balanced by task", "reservoir", "shared"],
+)
+@given(STREAMS)
+def test_what_is_kept_comes_back_task_by_task(memory, stream):
+    """A task is a call of `learn`, whatever its id: here the samples' ids say which it was."""
+    memory = copy.deepcopy(memory)
+    filled(memory, stream, rng())
+    groups = memory.by_task()
+    came = [set(group.task) for group in groups]
+    assert came == [{task} for task in sorted(set(memory.samples.task))]
+    assert sum(map(len, groups)) == len(memory)
+    for group, (task,) in zip(groups, came, strict=True):
+        assert state(group) == state(memory.samples[memory.samples.task == task])
+
+
+def test_tasks_without_an_id_are_kept_apart_by_when_they_came():
+    memory = ClassBalancedMemory(2, per_task=True)
+    for number in range(3):
+        memory.end_task(None, samples([0, 0, 1], 3 * number), None, rng())
+    assert [group.x[:, 0].astype(int).tolist() for group in memory.by_task()] == [
+        [0, 1, 2],
+        [3, 4, 5],
+        [6, 7, 8],
+    ]
+
+
+@pytest.mark.parametrize("memory", [ClassBalancedMemory(2), Everything()])
+def test_an_empty_memory_has_no_tasks(memory):
+    assert memory.by_task() == []
+
+
+def test_everything_knows_nothing_of_tasks():
+    memory = Everything()
+    filled(memory, [[0, 1], [2]], rng())
+    (group,) = memory.by_task()
+    assert group is memory.samples
+
+
+# ---- herding -------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 4), st.integers(1, 15))
+def test_herding_chooses_of_all_that_are_left_what_brings_the_mean_of_the_chosen_nearest(seed, m, d, n):
+    features = rng(seed).normal(size=(m, d))
+    chosen = herding(features, n).tolist()
+    assert len(chosen) == len(set(chosen)) == min(n, m)
+    for k in range(len(chosen)):
+        left = [i for i in range(m) if i not in chosen[:k]]
+        means = [features[[*chosen[:k], i]].mean(axis=0) for i in left]
+        gaps = [np.linalg.norm(features.mean(axis=0) - mean) for mean in means]
+        assert gaps[left.index(chosen[k])] <= min(gaps) + 1e-12
+
+
+def test_herding_keeps_the_mean_of_the_chosen_nearer_than_chance_does():
+    features = rng().normal(size=(200, 5))
+    chosen = herding(features, 10)
+    by_chance = [np.linalg.norm(features[rng(k).choice(200, 10, False)].mean(axis=0)) for k in range(50)]
+    assert np.linalg.norm(features[chosen].mean(axis=0) - features.mean(axis=0)) < min(by_chance)
+
+
+@given(STREAMS, st.integers(1, 4))
+def test_a_herding_memory_keeps_of_every_class_what_comes_first_in_its_order(stream, per_class):
+    network = small_network(outputs=5, dtype="float64")
+    memory, kept, number = HerdingMemory(per_class), {}, 0
+    for y in map(np.array, stream):
+        new = Samples(rng(number).normal(size=(len(y), 2)), y, np.full(len(y), -1))
+        memory.end_task(network, new, None, None)  # draws nothing: there is no generator
+        number += len(y)
+        for c in set(y):
+            x = new.x[y == c]
+            order = herding(unit_features(network, x), per_class)
+            first = [(place, number, tuple(x[i])) for place, i in enumerate(order)]
+            # of a class that comes again the first choices of each time, the older ones first
+            kept[c] = sorted([*kept.get(c, []), *first])[:per_class]
+    for c, rows in kept.items():
+        assert {*map(tuple, memory.samples.x[memory.samples.y == c])} == {x for _, _, x in rows}
+    assert len(memory) == sum(map(len, kept.values()))
+
+
+def test_features_are_of_unit_length_but_for_those_that_are_zero():
+    network = small_network(outputs=2)
+    x = rng().normal(size=(5000, 2)).astype(np.float32)
+    features = unit_features(network, x)
+    assert features.dtype == np.float32
+    assert np.allclose(
+        features, network.forward(x)[-2] / np.linalg.norm(network.forward(x)[-2], axis=1)[:, None]
+    )
+    network.theta[:] = 0
+    assert not unit_features(network, x).any()
+
+
+def test_mixed_samples_come_back_among_the_new_ones_and_others_beside_them():
+    network, new = small_network(outputs=2), Samples(*points([0, 1]), np.full(20, -1))
+    for mixed in (False, True):
+        memory = HerdingMemory(3, mixed=mixed)
+        assert memory.training_set(new) is new
+        memory.end_task(network, new, None, rng())
+        together = memory.training_set(new)
+        assert state(together) == state(memory.samples + new if mixed else new)
+        assert (memory.draw(4, rng()) is None) == mixed
+
+
+# ---- logits that are stored with the samples -----------------------------------------------------------
+
+
+def test_stored_logits_are_those_at_storing_time_and_of_later_classes_those_when_they_were_added():
+    learner = Learner(small_network(dtype="float64"), "der(size=12)", rng=rng(), steps=5)
+    expected = {}
+    for number, labels in enumerate(([0, 1], [1, 2], [3, 4])):
+        known = learner.network.outputs
+        steps = learner.learn_steps(*points(labels, seed=number))
+        next(steps)  # θ has moved by a step, and memory has been told of the new outputs before it
+        for x, h in expected.items():
+            (row,) = np.flatnonzero((learner.memory.samples.x == x).all(axis=1)) if number else [0]
+            stored = learner.memory.samples.logits[row]
+            assert (stored[: len(h)] == h).all()
+            assert len(stored) == learner.network.outputs
+            if len(stored) > len(h):
+                assert len(h) == known
+            expected[x] = stored
+        for _ in steps:
+            pass
+        kept = learner.memory.samples
+        z = learner.network(kept.x)
+        now = {tuple(x): h for x, h in zip(kept.x, kept.logits, strict=True)}
+        for (x, h), answer in zip(now.items(), z, strict=True):
+            if x in expected:
+                assert (h == expected[x]).all()
+                assert (h != answer).any()
+            else:
+                assert np.allclose(h, answer, rtol=1e-12)
+        assert set(now) - set(expected)
+        expected = now
+    assert len(learner.memory) == 12
+
+
+@pytest.mark.parametrize(
+    "memory",
+    [
+        ReservoirMemory(9, logits=True),
+        ClassBalancedMemory(3, logits=True),
+        ClassBalancedMemory(2, True, True),
+    ],
+    ids=["reservoir", "balanced", "balanced by task"],
+)
+def test_every_memory_that_keeps_logits_serves_dark_replay(memory):
+    recipe = Method(method("der++").terms, memory)
+    learner = Learner(small_network(), recipe, rng=rng(), steps=4)
+    for labels in ([0, 1], [2], [0, 3]):
+        learner.learn(*points(labels))
+        assert learner.memory.samples.logits.shape == (len(learner.memory), learner.network.outputs)
+        assert len(learner.memory.draw(3, rng()).logits) == 3
+        for group in learner.memory.by_task():
+            assert len(group.logits) == len(group)
+
+
+# ---- GDumb ---------------------------------------------------------------------------------------------
+
+
+@given(STREAMS, st.integers(1, 12), st.integers(0, 9))
+def test_a_greedy_memory_takes_a_task_in_before_it_is_learned_and_shows_nothing_else(stream, size, seed):
+    greedy, shared = GreedyMemory(size), SharedMemory(size)
+    random, other, first = rng(seed), rng(seed), 0
+    for task, y in enumerate(stream):
+        new = samples(y, first, task)
+        first += len(y)
+        greedy.begin_task(None, new, random)
+        shared.end_task(None, new, None, other)
+        assert state(greedy.training_set(new)) == state(greedy.samples) == state(shared.samples)
+        before = state(greedy)
+        greedy.end_task(None, new, None, random)
+        assert state(greedy) == before
+        assert greedy.draw(5, random) is None
+
+
+# ---- nothing of it has θ's layout ----------------------------------------------------------------------
+
+
+def test_a_memory_as_long_as_theta_is_not_taken_for_something_of_theta_s_layout():
+    """With new inputs everything that is as long as θ moves; keys are not meant, whatever their number."""
+    network = Network([StandardizeSparse(2), Linear(0, 3), ReLU(), Linear(3, 0)], rng())
+    learner = Learner(network, Method([Replay()], ReservoirMemory(14)), rng=rng(), steps=2)
+    x, y = points([0, 1])
+    learner.learn(x * [1, 0], y)
+    assert len(network.theta) == len(learner.memory) == 14
+    keys, came = learner.memory.keys, learner.memory.came
+    learner.learn(x, y)
+    assert len(learner.memory.keys) == len(learner.memory.came) == len(learner.memory) == 14
+    assert set(learner.memory.keys[learner.memory.came == 0]) <= set(keys)
+    assert not came.any()

@@ -1,5 +1,7 @@
 """Labels become outputs in the order in which they arrive, and only the right outputs compete."""
 
+import dataclasses
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -197,6 +199,29 @@ def test_samples_are_selected_and_joined_with_all_that_belongs_to_them():
     assert both.y.tolist() == [6, 4, 7]
     assert both.task.tolist() == [0, 0, 1]
     assert both.x.tolist() == [[4, 5], [0, 1], [0, 1]]
+
+
+def test_logits_are_selected_joined_and_copied_with_their_samples():
+    with_logits = dataclasses.replace(samples([4, 5, 6]), logits=np.arange(6.0).reshape(3, 2))
+    both = with_logits[[2, 0]] + with_logits[1:2]
+    assert both.logits.tolist() == [[4, 5], [0, 1], [2, 3]]
+    assert with_logits[[True, False, True]].logits.tolist() == [[0, 1], [4, 5]]
+    twin = with_logits.copy()
+    with_logits.logits[:] = 9
+    assert twin.logits.tolist() == [[0, 1], [2, 3], [4, 5]]
+    classes = Classes([4, 5, 6])
+    assert classes.batch(dataclasses.replace(twin, y=np.arange(3))).logits is twin.logits
+    assert classes.batch(samples([0, 1])).logits is None
+
+
+def test_values_of_a_task_carry_its_number():
+    values, numbers = Values(), []
+    for task in (None, "a", "b", "a", None):
+        y, number = values.learn(values.check([1.0, 2.0], 1), task)
+        numbers.append(number)
+        assert y.shape == (2, 1)
+    assert numbers == [-1, 0, 1, 0, -1]
+    assert StandardizedValues().learn(np.eye(2), "a")[1] == 0
 
 
 @pytest.mark.parametrize("kinds", [(csr_array, csr_array), (csr_array, np.array), (np.array, coo_array)])

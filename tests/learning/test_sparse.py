@@ -20,9 +20,9 @@ from incrlearn.learning import (
     Replay,
     ReservoirMemory,
     SharedMemory,
+    method,
 )
-from incrlearn.learning.learner import _move
-from incrlearn.network import Standardize, StandardizeSparse
+from incrlearn.network import Move, Standardize, StandardizeSparse
 from tests.network.cases import no_dense
 from tests.oracles import agree
 
@@ -112,15 +112,19 @@ def test_a_column_that_arrives_later_is_learned_as_if_it_had_been_there_and_empt
     agree(arrived.network.theta, wide.network.theta, 1e-9)
 
 
-@pytest.mark.parametrize("name", METHODS)
+PAINTERS = [name for name in METHODS if name.startswith("generative")]
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in PAINTERS])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_method_learns_sparse_rows_with_new_columns_without_making_them_dense(name, dtype, monkeypatch):
     learner = learner_of([StandardizeSparse(D), Linear(0, 5)], name, dtype=dtype)
     tasks = [(csr_array(x), y) for x, y in TASKS]
     no_dense(monkeypatch)
-    for x, y in tasks:
-        learner.learn(x, y)
-    assert learner.network.theta.dtype == learner.logits(x).dtype == dtype
+    for k, (x, y) in enumerate(tasks):
+        task = k if method(name).scenarios == ("task",) else None
+        learner.learn(x, y, task)
+    assert learner.network.theta.dtype == learner.logits(x, task).dtype == dtype
     assert learner.classes.tolist() == [0, 1, 2, 3]
     assert learner.network.layers[1].inputs == D
 
@@ -213,12 +217,18 @@ class Importance(BatchTerm):
         self.table = np.ones((size, size))
 
 
+def move(place, size):
+    """Return a move that changes places alone."""
+    return Move(None, 1, "compensate", None, None, place, size)
+
+
 def test_whatever_has_the_layout_of_theta_moves_with_it_and_nothing_is_changed_in_place():
     optimizer, term, place = Adam(), Importance(4), np.array([0, 2, 3, 5])
     optimizer.m, optimizer.v = np.full(4, 2, np.float32), np.full(4, 3, np.float32)
     held = [{**vars(part)} for part in (optimizer, term)]
     before = state(held)
-    _move(place, 7, [optimizer, term])
+    for part in (optimizer, term):
+        move(place, 7).carry(part)
     assert optimizer.m.tolist() == [2, 0, 2, 2, 0, 2, 0]
     assert optimizer.v.tolist() == [3, 0, 3, 3, 0, 3, 0]
     assert optimizer.m.dtype == np.float32
@@ -227,8 +237,52 @@ def test_whatever_has_the_layout_of_theta_moves_with_it_and_nothing_is_changed_i
     assert term.table is held[1]["table"]
     assert state(held) == before
     optimizer.m = moments = np.ones(7)
-    _move(np.arange(7), 7, [optimizer])
+    move(np.arange(7), 7).carry(optimizer)
     assert optimizer.m is moments
+
+
+@pytest.mark.parametrize("name", PAINTERS)
+def test_sparse_rows_are_not_painted_and_refused_before_the_first_step(name):
+    learner = learner_of([StandardizeSparse(D), Linear(0, 5)], name)
+    before = state(learner)
+    with pytest.raises(ValueError, match=r"^x must be dense where it is to be painted, got a sparse matrix"):
+        next(learner.learn_steps(csr_array(np.eye(D)), np.arange(D)))
+    assert state(learner) == before
+
+
+#: what is anchored or measured in θ's layout, and goes along when inputs come into between
+REMEMBERING = ["ewc", "ewc(online=True, decay=0.5)", "si", "mas", "ogd(per_task=5)"]
+
+
+@pytest.mark.parametrize("name", REMEMBERING)
+def test_what_a_method_has_measured_goes_along_when_a_column_arrives(name):
+    """A network that had the columns from the beginning, with weights that begin at 0, learns the same."""
+    wide, arrived = (learner_of(layers, name, SGD(0.05)) for layers in (plain(), arriving()))
+    for x, y in TASKS:
+        wide.learn(x, y)
+        arrived.learn(csr_array(x), y)
+        agree(arrived.logits(csr_array(x)), wide.logits(x), 1e-7)
+    agree(arrived.network.theta, wide.network.theta, 1e-7)
+
+
+def test_a_network_for_every_task_goes_along_when_a_column_arrives():
+    learner = learner_of(arriving(), "separate")
+    answers = []
+    for k, (x, y) in enumerate(TASKS):
+        learner.learn(csr_array(x), y, task=k)
+        answers.append(learner.logits(csr_array(x), task=k))
+    for k, (x, _) in enumerate(TASKS[:2]):
+        agree(learner.logits(csr_array(x), task=k)[:, : k + 2], answers[k][:, : k + 2], 1e-12)
+
+
+@pytest.mark.parametrize("name", ["icarl", "replay(memory='herding')"])
+def test_samples_are_not_chosen_by_sparse_activations_which_is_said_before_the_first_step(name):
+    network = Network([StandardizeSparse(4), Linear(0, 0)], rng())
+    learner = Learner(network, name, rng=rng())
+    before = state(learner)
+    with pytest.raises(ValueError, match=r"^at must be behind a layer with weights where x is sparse"):
+        next(learner.learn_steps(csr_array(np.eye(4)), [0, 1, 0, 1]))
+    assert state(learner) == before
 
 
 @pytest.mark.parametrize("term", [Features(), Relations(at=-2), Relations(at=0)])

@@ -2,23 +2,31 @@
 
 from itertools import pairwise
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given
+from scipy.sparse import csr_array
 from sklearn.metrics import r2_score
 
 from incrlearn import Adam, Learner, Linear, Method, Network, Tanh
 from incrlearn.learning import (
+    EWC,
     L2,
+    MAS,
+    OGD,
+    SI,
     ClassBalancedMemory,
     Everything,
     Features,
     Relations,
     Replay,
     ReservoirMemory,
+    Separate,
     SharedMemory,
     SquaredError,
 )
-from incrlearn.network import SGD, Standardize
+from incrlearn.network import SGD, Standardize, StandardizeSparse
 from tests.oracles import agree
 
 from .helpers import points, rng, state
@@ -147,7 +155,7 @@ def test_replayed_values_are_taught_in_the_scale_of_today(memory):
 
 @pytest.mark.parametrize("memory", [ClassBalancedMemory(3), SharedMemory(3)], ids=lambda m: type(m).__name__)
 def test_a_memory_by_class_is_refused_where_targets_are_standardized_values(memory):
-    with pytest.raises(ValueError, match=r"keeps samples by class, but targets are values"):
+    with pytest.raises(ValueError, match=r"Memory works with classes, but targets are values"):
         regressor(Method([Replay()], memory))
 
 
@@ -207,4 +215,137 @@ def test_a_scale_that_moves_further_than_float32_reaches_is_reported_and_leaves_
     before = state(learner)
     with pytest.raises(FloatingPointError, match=r"became (inf|-inf|nan) at step 1 of task 2$"):
         learner.learn([[1e25], [2e25]], [0, 1])
+    assert state(learner) == before
+
+
+# ---- what is measured in θ's layout ------------------------------------------------------------------
+
+SCALES = st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=2)
+SHIFTS = st.lists(st.floats(-100, 100), min_size=2, max_size=2)
+CONSOLIDATING = [EWC(1.0), EWC(1.0, online=True, decay=0.5), SI(1.0), MAS(1.0)]
+each_consolidating = pytest.mark.parametrize("term", CONSOLIDATING, ids=lambda term: type(term).__name__)
+
+
+def after_two_tasks(term, sparse=False):
+    """Return a learner that has learned two tasks, and has gone on a little from there."""
+    front = [StandardizeSparse(2), Linear(0, 8)] if sparse else [Standardize(2), Linear(2, 8)]
+    network = Network([*front, Tanh(), Linear(8, 0)], rng(), "float64")
+    method = term if isinstance(term, Method) else [term]
+    learner = Learner(network, method, rng=rng(1), optimizer=SGD(0.05), epochs=2)
+    for k in (0, 2):
+        x, y = points([k, k + 1], n=20)
+        learner.learn(csr_array(x) if sparse else x, y, task=k)
+    return learner
+
+
+def move_on(learner, rows):
+    """Let the scale see other rows, and everything that is remembered follow; return the move."""
+    move = learner.network.observe(rows, learner.rng)
+    learner._follow(move)
+    return move
+
+
+def as_wide(network, scale):
+    """Return rows after which the features' scale is as many times what it was, and their mean the same."""
+    front = network.layers[0]
+    away = front.scale * np.sqrt(2 * np.square(scale) - 1) if min(scale) >= 1 else front.scale * scale
+    ways = np.repeat([[1.0], [-1.0]], front.count // 2, axis=0)
+    return front.mean + ways * away
+
+
+@each_consolidating
+@given(SCALES)
+def test_where_features_are_only_rescaled_a_penalty_is_what_it_was_and_so_is_its_gradient(term, scale):
+    """λ/2 Σ Ω (θ − θ*)² is the same number, and its gradient that of the same function."""
+    learner = after_two_tasks(term)
+    learner.network.theta += rng(5).normal(size=len(learner.network.theta))
+    value, gradient = learner.terms[0](learner.network.theta)
+    mean = learner.network.layers[0].mean
+    move = move_on(learner, as_wide(learner.network, scale))
+    agree(learner.network.layers[0].mean, mean, 1e-9, floor=1)
+    moved, its_gradient = learner.terms[0](learner.network.theta)
+    agree(moved, value, 1e-6)
+    agree(its_gradient, move.gradient(gradient), 1e-6, floor=np.abs(its_gradient).max())
+    assert value > 0
+
+
+@each_consolidating
+@given(SCALES)
+def test_where_sparse_columns_are_only_rescaled_a_penalty_is_what_it_was(term, scale):
+    learner = after_two_tasks(term, sparse=True)
+    learner.network.theta += rng(5).normal(size=len(learner.network.theta))
+    value, gradient = learner.terms[0](learner.network.theta)
+    x, _ = points([1, 3])
+    move = move_on(learner, csr_array(x * scale))
+    moved, its_gradient = learner.terms[0](learner.network.theta)
+    agree(moved, value, 1e-9)
+    agree(its_gradient, move.gradient(gradient), 1e-9, floor=np.abs(its_gradient).max())
+
+
+@each_consolidating
+@given(SCALES, SHIFTS)
+def test_wherever_the_scale_goes_a_penalty_is_zero_where_the_network_is_what_it_was(term, scale, shift):
+    learner = after_two_tasks(term)
+    x, _ = points([1, 3])
+    learner.network.theta = learner.terms[0].anchor
+    kept = learner.logits(x)
+    move_on(learner, x * scale + shift)
+    value, gradient = learner.terms[0](learner.network.theta)
+    strength = learner.terms[0].importance.max()
+    assert value <= 1e-15 * strength * np.square(learner.network.theta).max()
+    assert np.abs(gradient).max() <= 1e-9 * strength * np.abs(learner.network.theta).max()
+    agree(learner.logits(x), kept, 1e-9, floor=1)
+    assert (learner.terms[0].importance >= 0).all()
+
+
+@given(SCALES, SHIFTS)
+def test_directions_that_are_kept_span_the_same_wherever_the_scale_goes(scale, shift):
+    """A step that leaves them alone leaves old answers alone, to the first order, as it did before."""
+    learner = after_two_tasks(OGD(5))
+    term = learner.terms[0]
+    old = term.basis
+    x, _ = points([1, 3])
+    move = move_on(learner, x * scale + shift)
+    agree(term.basis @ term.basis.T, np.eye(len(term.basis)), 1e-9, floor=1)
+    for row in old:
+        moved = move.gradient(row)
+        outside = moved - term.basis.T @ (term.basis @ moved)
+        assert np.linalg.norm(outside) <= 1e-4 * np.linalg.norm(moved)
+
+
+@given(SCALES, SHIFTS)
+def test_a_network_for_every_task_answers_as_it_did_wherever_the_scale_goes(scale, shift):
+    learner = after_two_tasks(Method(isolation=Separate()))
+    x, _ = points([0, 1, 2, 3])
+    before = [learner.logits(x, task=k) for k in (0, 2)]
+    move_on(learner, x * scale + shift)
+    for k, logits in zip((0, 2), before, strict=True):
+        agree(learner.logits(x, task=k), logits, 1e-9, floor=1)
+
+
+@pytest.mark.parametrize("name", ["ewc", "si", "mas", "ogd(per_task=5)", "separate", "replay+lwf"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_unit_of_features_makes_no_difference_to_what_is_remembered_of_them(name, dtype):
+    """2ᵏ times as large from the beginning, and everything is the same to the bit."""
+    unit, thetas = np.array([2.0**60, 2.0**-60]), []
+    for scale in (1, unit):
+        network = Network([Standardize(2), Linear(2, 8), Tanh(), Linear(8, 0)], rng(), dtype)
+        learner = Learner(network, name, rng=rng(1), optimizer=SGD(0.01), epochs=3)
+        for k in (0, 1, 2):
+            x, y = points([k, k + 1], seed=k)
+            learner.learn(x * (1 + k) * scale, y, task=k)
+        thetas.append(state(network.theta))
+    assert thetas[0] == thetas[1]
+
+
+@pytest.mark.parametrize("name", ["ewc", "si", "mas", "ogd(per_task=2)", "separate"])
+def test_what_is_remembered_may_be_moved_further_than_float32_reaches_only_with_an_error(name):
+    network = Network([Standardize(1), Linear(1, 3), Tanh(), Linear(3, 0)], rng())
+    learner = Learner(network, name, rng=rng(), optimizer=SGD(0.01), steps=3)
+    learner.learn([[1e-20], [2e-20]] * 8, [0, 1] * 8, task="a")
+    before = state(learner)
+    with pytest.raises(
+        (FloatingPointError, ValueError), match="inf"
+    ):  # the activations hide it from the logits
+        learner.learn([[1e25], [2e25]], [0, 1], task="a")
     assert state(learner) == before

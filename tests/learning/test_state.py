@@ -7,33 +7,57 @@ import pytest
 from scipy.sparse import csr_array
 
 import incrlearn
-from incrlearn import SGD, Adam, Learner, Linear, Network, ReLU
+from incrlearn import SGD, Adam, Learner, Linear, Method, Network, ReLU
 from incrlearn.learning import (
+    AGEM,
+    EWC,
     L1,
     L2,
+    OGD,
+    SI,
     BatchTerm,
     ClassBalancedMemory,
     CrossEntropy,
+    DarkReplay,
+    Decision,
+    Distillation,
+    DistilledBinaryCrossEntropy,
     ElasticNet,
     Everything,
     Features,
+    Gating,
+    GenerativeClassifier,
+    GeneratorMemory,
+    HerdingMemory,
+    Isolation,
     Logits,
     Loss,
     Memory,
+    NearestMean,
     ParameterTerm,
+    Projection,
     ProximalTerm,
     Relations,
     Replay,
     ReservoirMemory,
     Samples,
+    Separate,
     SharedMemory,
     SquaredError,
     Term,
-    terms,
+    distillation,
+    regularization,
 )
 from incrlearn.learning.samples import Classes, StandardizedValues, Values
 from incrlearn.learning.state import FIELDS, WHOLE, StateError, check_learner, put_together, take_apart
-from incrlearn.network import OPTIMIZERS, Layer, Standardize, StandardizeSparse
+from incrlearn.network import (
+    OPTIMIZERS,
+    Gate,
+    Layer,
+    Standardize,
+    StandardizeSparse,
+    VariationalAutoencoder,
+)
 from tests.saved import bits, examples, learned
 
 from .helpers import points, rng, small_network
@@ -42,7 +66,10 @@ from .helpers import points, rng, small_network
 
 #: what a file can not hold, because there is never an object of just this class
 ABSTRACT = {Layer, Term, BatchTerm, ParameterTerm, ProximalTerm, Loss, Memory}
-ABSTRACT |= {terms.Distillation, terms._InnerDistillation}
+ABSTRACT |= {Projection, Isolation, Decision, Distillation}
+ABSTRACT |= {distillation._InnerDistillation, regularization._Consolidation}
+#: what is made for a pass through the network, and never held
+PASSING = {Gate}
 #: what an object makes of its other fields, when its network binds it
 DERIVED = {Linear: {"W", "b"}, Network: {"_slices", "_first"}}
 
@@ -53,9 +80,9 @@ def below(kind):
     return set(own).union(*map(below, own))
 
 
-@pytest.mark.parametrize("base", [Layer, Term, Memory, Classes, Values])
+@pytest.mark.parametrize("base", [Layer, Term, Memory, Isolation, Decision, Classes, Values])
 def test_every_class_that_a_learner_may_consist_of_has_its_fields(base):
-    assert {base, *below(base)} - ABSTRACT <= set(FIELDS)
+    assert {base, *below(base)} - ABSTRACT - PASSING <= set(FIELDS)
 
 
 def test_every_optimizer_has_its_fields():
@@ -94,7 +121,8 @@ def test_the_examples_hold_an_object_of_every_class_and_a_value_in_every_field()
         if all(getattr(thing, field) is None for thing in found if type(thing) is kind)
     }
     # of these there is something only in the middle of a call, with an option, or for another network
-    assert empty == {("StandardizedValues", "moved"), ("Learner", "steps"), ("SGD", "v")}
+    during = {("StandardizedValues", "moved"), ("SI", "w"), ("SI", "start")}
+    assert empty == during | {("Learner", "steps"), ("SGD", "v"), ("GeneratorMemory", "samples")}
 
 
 def test_every_class_with_arrays_of_one_length_is_looked_at_as_a_whole():
@@ -283,9 +311,41 @@ LEARNER = Learner(small_network(dtype="float64"), "replay+logits+features", rng=
 LEARNER.learn(X, Y, task="a").learn(X, Y, task="b")
 SAMPLES, FLOATS = LEARNER.memory.samples, np.zeros(3)
 TEACHER = small_network(outputs=3)
-SHARED = with_(SharedMemory(5), samples=SAMPLES, keys=np.zeros(len(SAMPLES)), seen=np.full(3, 9.0))
+KEYS = {"keys": np.zeros(len(SAMPLES)), "came": np.zeros(len(SAMPLES), np.int64), "tasks": 1}
+SHARED = with_(SharedMemory(5), samples=SAMPLES, seen=np.full(3, 9.0), **KEYS)
 CLASSES = LEARNER._targets
 REPLAY, LOGITS, FEATURES = LEARNER.terms
+
+
+def learner_of(recipe, x=X, tasks=(None, None), **options):
+    """Return a learner of that method that has learned two tasks."""
+    learner = Learner(small_network(dtype="float64"), recipe, rng=rng(), epochs=1, **options)
+    for task in tasks:
+        learner.learn(x, Y, task=task)
+    return learner
+
+
+UNIT = (X - X.min(axis=0)) / (X.max(axis=0) - X.min(axis=0))
+CONSOLIDATED = learner_of([EWC(), SI(), OGD(3)])
+DARK = learner_of(Method([DarkReplay(0.3, 0.5)], ReservoirMemory(6, logits=True)))
+ICARL = learner_of("icarl(per_class=2)")
+IMAGINED = learner_of("generative_replay(hidden=(3,), latent=2)", UNIT)
+MODELS = learner_of("generative_classifier(hidden=(3,), latent=2)", UNIT)
+GATES, SEPARATE = (learner_of(name, tasks="ab") for name in ("xdg", "separate"))
+KINDS = {"icarl": ICARL, "imagined": IMAGINED, "models": MODELS, "gates": GATES, "separate": SEPARATE}
+KINDS |= {"consolidated": CONSOLIDATED, "dark": DARK}
+EWC_, SI_, OGD_ = CONSOLIDATED.terms
+PAINTER = IMAGINED.memory.generator
+
+
+def other_painter(inputs, dtype="float64", latent=2):
+    return VariationalAutoencoder(inputs, (3,), latent, rng=rng(), dtype=dtype)
+
+
+def standardizing(network):
+    """Return a network with a layer in front that standardizes."""
+    return with_(network, layers=[Standardize(network.inputs), *network.layers])
+
 
 WRONG = {
     "a learning rate of 0": with_(SGD(), learning_rate=0.0),
@@ -380,6 +440,62 @@ WRONG = {
     "a column below 0": with_(COLUMNS, columns=np.array([-1, 2])),
     "a column twice": with_(COLUMNS, columns=np.array([2, 2])),
     "a column that was never filled": with_(COLUMNS, filled=np.array([1.0, 0.0])),
+    "an importance below 0": with_(EWC_, importance=-EWC_.importance - 1),
+    "an importance without an anchor": with_(EWC_, anchor=None),
+    "an importance of another length than its anchor": with_(EWC_, anchor=EWC_.anchor[1:]),
+    "labels of another kind of Fisher information": with_(EWC_, labels="mine"),
+    "a decay above 1": with_(EWC_, decay=1.5),
+    "a path in the middle": with_(SI_, w=FLOATS),
+    "a damping of 0": with_(SI_, damping=0.0),
+    "a basis of other lengths": with_(OGD_, basis=2 * OGD_.basis),
+    "a basis that is a vector": with_(OGD_, basis=OGD_.basis[0]),
+    "a basis that is NaN": with_(OGD_, basis=np.full_like(OGD_.basis, np.nan)),
+    "a divergence that would be infinite": with_(Logits(), over="all"),
+    "classes over which there is no divergence": with_(Logits(), over="new"),
+    "old classes without a teacher": with_(DistilledBinaryCrossEntropy(), old=np.array([0])),
+    "old classes that the teacher does not know": with_(ICARL.terms[0], old=np.array([0, 3])),
+    "old classes in another order": with_(ICARL.terms[0], old=np.array([1, 0])),
+    "more times than samples": with_(SHARED, came=np.zeros(99, np.int64)),
+    "a sample that came before the first task": with_(DARK.memory, came=DARK.memory.came - 9),
+    "a sample that came with a later task": with_(DARK.memory, came=DARK.memory.came + 9),
+    "fewer logits than rows": with_(DARK.memory.samples, logits=DARK.memory.samples.logits[1:]),
+    "logits that are infinite": with_(DARK.memory.samples, logits=np.full((6, 3), np.inf)),
+    "a memory that shares nothing": with_(HerdingMemory(size=5), size=0),
+    "a mask that is open by half": with_(Gating(), masks={0: [np.full(3, 0.5)]}),
+    "masks of no task": with_(Gating(), masks={"a": [np.ones(3)]}),
+    "one mask for all": with_(Gating(), masks={0: np.ones(3)}),
+    "a share of all units": with_(Gating(), share=1.0),
+    "a task that has no number": with_(Separate(), current="a"),
+    "a θ of no task": with_(Separate(), thetas={None: FLOATS}),
+    "a θ in rows": with_(Separate(), thetas={0: np.zeros((1, 3))}),
+    "means that are infinite": with_(ICARL.decision, means=np.full((3, 12), np.inf)),
+    "means that are partly missing": with_(ICARL.decision, means=np.diag(np.full(3, np.nan))),
+    "means of no width": with_(NearestMean(), means=np.empty((3, 0))),
+    "means that are integers": with_(NearestMean(), means=np.ones((3, 2), np.int64)),
+    "a painter that looks at less than it paints": with_(PAINTER, encoder=other_painter(1).encoder),
+    "a painter of two types": with_(PAINTER, decoder=other_painter(2, "float32").decoder),
+    "a painter that paints from less than it sees": with_(
+        PAINTER, decoder=other_painter(2, latent=1).decoder
+    ),
+    "a painter that standardizes": with_(PAINTER, encoder=standardizing(PAINTER.encoder)),
+    "a painter whose steps are large": with_(PAINTER, encoder_optimizer=Adam(1.5)),
+    "moments that are longer than a painter": with_(
+        PAINTER, encoder_optimizer=with_(PAINTER.encoder_optimizer, m=np.zeros(999))
+    ),
+    "a painter that is not as large as is said": with_(IMAGINED.memory, hidden=(10**12,)),
+    "models that are not as large as is said": with_(MODELS.decision, latent=10**12),
+    "widths in a list": with_(IMAGINED.memory, hidden=[3]),
+    "a painter that does not learn": with_(IMAGINED.memory, learning_rate=0.0),
+    "a painter without a labeller": with_(IMAGINED.memory, labeller=None),
+    "a painter that has learned no task": with_(IMAGINED.memory, tasks=0),
+    "a painter of no classes": with_(IMAGINED.memory, heads={-1: np.empty(0, np.int64)}),
+    "a painter of nothing": with_(IMAGINED.memory, heads={}),
+    "a painter of classes that are not known": with_(IMAGINED.memory, heads={-1: np.array([0, 3])}),
+    "a painter of a task that is none": with_(IMAGINED.memory, heads={-2: np.array([0])}),
+    "likelihoods from more z than can be held": with_(MODELS.decision, samples=10**9),
+    "a model of a class that has a name": with_(MODELS.decision, models={"a": PAINTER}),
+    "a method that replays nothing": with_(Method([L2()]), terms=[AGEM()]),
+    "a method with two masters": with_(Method(isolation=Gating()), restart=True),
     "no layers": with_(TEACHER, layers=[], _theta=FLOATS[:0]),
     "a last layer that can not grow": with_(TEACHER, layers=[*TEACHER.layers, ReLU()]),
     "layers that do not fit": with_(TEACHER, layers=[TEACHER.layers[0], *TEACHER.layers]),
@@ -410,6 +526,14 @@ def with_term(k, **fields):
 
 def with_samples(**fields):
     return changed(memory=with_(LEARNER.memory, samples=with_(SAMPLES, **fields)))
+
+
+def with_part(name):
+    """Return a function that changes a part of a learner."""
+    return lambda learner, **fields: with_(learner, **{name: with_(getattr(learner, name), **fields)})
+
+
+with_memory, with_isolation, with_decision = map(with_part, ("memory", "isolation", "decision"))
 
 
 def other_network(*widths, dtype="float64", **options):
@@ -444,11 +568,58 @@ UNFIT = {
     "a task that there is not": with_samples(task=np.full(len(SAMPLES), 2)),
     "a task below the one that is not known": with_samples(task=np.full(len(SAMPLES), -2)),
     "a label of another task": changed(_targets=with_(CLASSES, tasks=dict.fromkeys("ab", np.array([0])))),
+    "logits that nobody keeps": with_samples(logits=np.zeros((len(SAMPLES), 3))),
+    "logits of more outputs than there are": with_memory(
+        DARK, samples=with_(DARK.memory.samples, logits=np.zeros((6, 4)))
+    ),
+    "logits that were not kept": with_memory(DARK, samples=with_(DARK.memory.samples, logits=None)),
+    "stored logits that nobody stores": with_memory(DARK, logits=False),
+    "dark replay without a loss": with_(DARK, terms=[with_(DARK.terms[0], loss=None)]),
+    "an importance longer than θ": with_(
+        CONSOLIDATED, terms=[with_(EWC_, importance=np.ones(999), anchor=np.ones(999))]
+    ),
+    "an importance of another type": with_(
+        CONSOLIDATED, terms=[with_(EWC_, importance=EWC_.importance.astype(np.float32))]
+    ),
+    "a basis longer than θ": with_(CONSOLIDATED, terms=[with_(OGD_, basis=np.eye(999))]),
+    "a basis of another type": with_(CONSOLIDATED, terms=[with_(OGD_, basis=OGD_.basis.astype(np.float32))]),
+    "samples that are chosen by activations that are not there": with_memory(ICARL, at=9),
+    "means of activations that are not there": with_decision(ICARL, at=-9),
+    "means of fewer classes": with_decision(ICARL, means=ICARL.decision.means[1:]),
+    "means of another width": with_decision(ICARL, means=ICARL.decision.means[:, 1:]),
+    "no means": with_decision(ICARL, means=None),
+    "means before anything was learned": with_(ICARL, n_tasks=0),
+    "means without samples": with_(ICARL, memory=None),
+    "a painter of other features": with_memory(
+        IMAGINED, generator=other_painter(5), labeller=other_network(5, 12, 3)
+    ),
+    "a painter of another type": with_memory(IMAGINED, generator=other_painter(2, "float32")),
+    "a labeller of other layers": with_memory(IMAGINED, labeller=other_network(2, 3)),
+    "a labeller that knows more": with_memory(IMAGINED, labeller=other_network(2, 12, 4)),
+    "painted samples of a task that there is not": with_memory(IMAGINED, heads={0: np.array([0])}),
+    "nothing imagined": with_memory(IMAGINED, generator=None, labeller=None, heads={}, tasks=0),
+    "a model of a class that there is not": with_decision(MODELS, models={3: PAINTER}),
+    "a model of a class below 0": with_decision(MODELS, models={-1: PAINTER}),
+    "a model of other features": with_decision(MODELS, models={0: other_painter(5)}),
+    "no models": with_decision(MODELS, models={}),
+    "gates of other tasks": with_isolation(GATES, masks={0: GATES.isolation.masks[0], 2: [np.ones(12)]}),
+    "gates of one task only": with_isolation(GATES, masks={0: GATES.isolation.masks[0]}),
+    "gates of another width": with_isolation(GATES, masks={0: [np.ones(11)], 1: [np.ones(11)]}),
+    "fewer gates than layers": with_isolation(GATES, masks={0: [], 1: []}),
+    "gates and a memory": with_(GATES, memory=LEARNER.memory),
+    "gates and a restart": with_(GATES, restart=True),
+    "gates and a teacher": with_(GATES, terms=[LOGITS]),
+    "a task without a θ": with_isolation(SEPARATE, thetas={}),
+    "a task with two": with_isolation(SEPARATE, thetas=dict.fromkeys((0, 1), SEPARATE.network.theta)),
+    "no task at all": with_isolation(SEPARATE, current=None),
+    "a θ that is longer": with_isolation(SEPARATE, thetas={0: np.zeros(999)}),
+    "a θ of another dtype": with_isolation(SEPARATE, thetas={0: np.zeros(3, np.float32)}),
 }
 
 
 def test_the_learner_that_is_changed_below_fits_together():
-    check_learner(put_together(*take_apart(LEARNER)))
+    for learner in (LEARNER, *KINDS.values()):
+        check_learner(put_together(*take_apart(learner)))
 
 
 @pytest.mark.parametrize("learner", UNFIT.values(), ids=UNFIT)
@@ -470,7 +641,7 @@ VALUES_UNFIT = {
     "a teacher of fewer values": {
         "network": Network([Linear(2, 2)], rng(), "float64"),
         "_targets": with_(StandardizedValues(), statistics=Standardize(2)),
-        "terms": [with_(Logits(), teacher=Network([Linear(2, 1)], rng(), "float64"), heads=[slice(None)])],
+        "terms": [with_(Features(), teacher=Network([Linear(2, 1)], rng(), "float64"), heads=[slice(None)])],
     },
     "remembered values of another number": {
         "memory": with_(
@@ -481,9 +652,12 @@ VALUES_UNFIT = {
     "a memory of classes": {"memory": SharedMemory(5)},
     "a loss of classes": {"terms": [CrossEntropy()]},
     "remembered labels": {"memory": with_(Everything(), samples=SAMPLES)},
-    "remembered values of a task": {
+    "remembered values of a task that there is not": {
         "memory": with_(Everything(), samples=Samples(X, np.zeros((len(X), 1)), np.zeros(len(X), np.int64)))
     },
+    "a binary cross entropy that takes a teacher's part": {"terms": [DistilledBinaryCrossEntropy()]},
+    "models of classes": {"decision": GenerativeClassifier()},
+    "samples that are imagined with their classes": {"memory": GeneratorMemory()},
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from scipy.optimize import minimize_scalar
 
-from incrlearn import SGD, Learner, Linear, Method, Network
+from incrlearn import SGD, Adam, Learner, Linear, Method, Network, Tanh, learning
 from incrlearn.formulas import (
     cross_entropy,
     distilled_cross_entropy,
@@ -17,15 +17,22 @@ from incrlearn.formulas import (
     soft_cross_entropy,
 )
 from incrlearn.learning import (
+    EWC,
     L1,
     L2,
+    MAS,
+    SI,
+    AsymmetricCrossEntropy,
     BatchTerm,
     ClassBalancedMemory,
     CrossEntropy,
+    DarkReplay,
+    DistilledBinaryCrossEntropy,
     ElasticNet,
     Features,
     Logits,
     ParameterTerm,
+    Projection,
     ProximalTerm,
     Relations,
     Replay,
@@ -33,20 +40,33 @@ from incrlearn.learning import (
     Samples,
     SharedMemory,
     Term,
+    distillation,
+    projection,
+    regularization,
+    replay,
     terms,
 )
 from tests import oracles
 from tests.oracles import agree, central_difference
 
 from .helpers import points, rng, small_network, state
-from .scenes import ORACLES, SCENES, Few, Halfway, forward, moment, moments, objective
+from .scenes import ORACLES, SCENES, Few, Halfway, fisher, forward, moment, moments, objective, padded
 
 
 def concrete_terms():
-    """Return every Term in the package that says how it is evaluated."""
-    abstract = {Term, BatchTerm, ParameterTerm, ProximalTerm}
-    kinds = [kind for kind in vars(terms).values() if isinstance(kind, type) and issubclass(kind, Term)]
+    """Return every Term of the package that adds to the objective and says how."""
+    abstract = {Term, BatchTerm, ParameterTerm, ProximalTerm, Projection}
+    kinds = [getattr(learning, name) for name in learning.__all__]
+    kinds = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Term)]
+    kinds = [kind for kind in kinds if not issubclass(kind, Projection)]  # these have a file of their own
     return [kind for kind in kinds if any("__call__" in vars(c) for c in set(kind.mro()) - abstract)]
+
+
+def test_every_term_can_be_imported_from_the_folder():
+    families = (terms, regularization, distillation, replay, projection)
+    kinds = {kind for family in families for kind in vars(family).values() if isinstance(kind, type)}
+    public = {kind.__name__ for kind in kinds if issubclass(kind, Term) and kind.__name__[0] != "_"}
+    assert public <= set(learning.__all__)
 
 
 TERMS = pytest.mark.parametrize("kind", concrete_terms(), ids=lambda kind: kind.__name__)
@@ -159,6 +179,11 @@ WAITING = [
     Replay(),
     Replay("1/k"),
     Replay("n/N"),
+    Logits("1/k", divergence="forward", over="all"),
+    EWC(),
+    EWC(online=True, labels="sampled"),
+    SI(),
+    MAS(),
     L1(1.0, anchored=True),
     L2(1.0, anchored=True),
     ElasticNet(1.0, anchored=True),
@@ -321,10 +346,178 @@ def test_a_draw_from_a_small_memory_is_of_one_sample_after_another_of_those_seen
     counts, runs = np.zeros(3), 1000
     for _ in range(runs):
         memory.__init__(3)
-        memory.end_task(seen, random)
+        memory.end_task(None, seen, None, random)
         counts += np.bincount(memory.draw(1, random).y, minlength=3)
     p = np.bincount(y) / 12
     assert (np.abs(counts / runs - p) < 5 * np.sqrt(p * (1 - p) / runs)).all()
+
+
+# ---- importance --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("labels", ["exact", "empirical"])
+def test_the_penalty_of_ewc_is_the_sum_of_one_per_task_to_its_own_anchor_but_for_a_constant(labels):
+    here = moment("tasks known by id", [EWC(3.0, labels)], "cross_entropy")
+    (term,), random, differences = here.learner.terms, rng(1), []
+    assert len(here.past) == 2
+    for scale in (0.0, 0.1, 1.0, 3.0):
+        theta = here.theta + scale * random.normal(size=len(here.theta))
+        total, slope = 0.0, 0.0
+        for task in here.past:
+            F, own = (padded(vector, theta) for vector in (fisher(task, labels), task.network.theta))
+            total, slope = total + 1.5 * np.sum(F * (theta - own) ** 2), slope + 3.0 * F * (theta - own)
+        value, gradient = term(theta)
+        agree(gradient, slope, 1e-12)
+        differences.append(total - value)
+    assert differences[0] > 0
+    agree(differences, np.full(4, differences[0]), 1e-7)
+
+
+def test_online_ewc_with_decay_zero_holds_to_the_last_task_alone_and_with_one_to_all_at_the_last_anchor():
+    forgetful, faithful = (
+        moment("tasks known by id", [EWC(1.0, online=True, decay=decay)], "cross_entropy")
+        for decay in (0.0, 1.0)
+    )
+    for here, tasks in ((forgetful, forgetful.past[-1:]), (faithful, faithful.past)):
+        (term,) = here.learner.terms
+        agree(term.importance, sum(padded(fisher(task, "exact"), here.theta) for task in tasks), 1e-12)
+        assert (term.anchor == padded(here.before.theta, here.theta)).all()
+
+
+def test_the_sampled_fisher_information_is_on_average_the_exact_one():
+    """Over many labels drawn for the same samples."""
+    network, random = small_network(outputs=3, dtype="float64"), rng()
+    data = _as_batch(network, *points([0, 1, 2], n=5))
+    exact, sampled = EWC(), EWC(labels="sampled", online=True)
+    exact.end_task(network, data, random)
+    runs = 600
+    for _ in range(runs):
+        sampled.end_task(network, data, random)
+    gap = sampled.importance / runs - exact.importance
+    assert np.linalg.norm(gap) < 0.1 * np.linalg.norm(exact.importance)
+
+
+def _as_batch(network, x, y):
+    learner = Learner(network, rng=rng(), classes=[0, 1, 2])
+    return learner._targets.batch(Samples(x, y, np.full(len(y), -1)))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.7])
+def test_si_is_what_a_plain_second_loop_computes(momentum):
+    """The whole run again, with the gradient by autograd: ω by the data's gradient and the step as taken."""
+    c, xi, rate, tasks = (
+        0.7,
+        0.05,
+        0.1,
+        [points([0, 1], n=4), points([1, 0], n=4, seed=1), points([0, 1], n=3)],
+    )
+    options = {"optimizer": SGD(rate, momentum), "steps": 6, "batch_size": 99, "classes": [0, 1]}
+    layers = [Linear(2, 3), Tanh(), Linear(3, 2)]
+    learner = Learner(Network(layers, rng(), "float64"), [SI(2 * c, xi)], rng=rng(), **options)
+    theta = learner.network.theta.copy()
+    omega, anchor, v = np.zeros_like(theta), theta.copy(), np.zeros_like(theta)
+    for x, y in tasks:
+
+        def data_loss(theta, x=x, y=y):
+            return oracles.cross_entropy(forward(learner.network, theta, x)[-1], y)
+
+        start, w = theta.copy(), np.zeros_like(theta)
+        for _ in range(6):
+            g = autograd.grad(data_loss)(theta)
+            v = momentum * v + g + 2 * c * omega * (theta - anchor)
+            w, theta = w + g * rate * v, theta - rate * v
+        omega = omega + np.maximum(0, w / ((theta - start) ** 2 + xi))
+        anchor = theta
+        learner.learn(x, y)
+        agree(learner.network.theta, theta, 1e-10)
+        agree(learner.terms[0].importance, omega, 1e-9)
+        agree(learner.terms[0].anchor, anchor, 1e-10)
+    assert (omega > 0).mean() > 0.3
+
+
+@pytest.mark.parametrize("term", [EWC(5.0), SI(5.0), MAS(5.0)], ids=by_kind)
+def test_units_of_new_classes_are_free(term):
+    learner, _ = learned([term], tasks=2)
+    stopped, _, _ = learner.halfway
+    (held,), size = stopped.terms, 12 * 3 + 2 * 13  # θ after the first task
+    assert (held.importance[size:] == 0).all()
+    assert held.importance[:size].any()
+    assert learner.terms[0].importance[size:].any()  # until their task has ended
+
+
+@pytest.mark.parametrize("name", ["ewc", "si", "mas"])
+def test_what_matters_moves_less_where_it_is_held(name):
+    """In tasks known by id; weighted by what mattered, the way of the second task is shorter."""
+    ways = {}
+    for strength in (0, 1000):
+        option = {"si": "c"}.get(name, "strength")
+        learner, _ = learned(f"{name}({option}={strength})", optimizer=Adam(0.02), steps=60)
+        omega, theta = learner.terms[0].importance.copy(), learner.network.theta.copy()
+        learner.learn(*points([2, 3]), task="b")
+        ways[strength] = np.sum(omega * (learner.network.theta[: len(theta)] - theta) ** 2)
+    assert ways[1000] < 0.5 * ways[0]
+
+
+# ---- what stands in place of L₀ ----------------------------------------------------------------------
+
+
+def test_new_samples_give_no_gradient_to_the_logits_of_classes_that_are_not_among_them():
+    learner = Learner(small_network(dtype="float64"), "er_ace", rng=rng(), steps=3)
+    for labels in ([0, 1], [2, 3], [4, 5]):
+        learner.learn(*points(labels))
+    x, y = points([2, 5], n=3)
+    new, old = (Samples(x, y, np.full(6, -1)), learner.memory.draw(20, rng(1)))
+    head = slice(12 * 3, None)
+    rows = learner.objective(new)[1][head].reshape(6, 13)
+    assert rows.any(axis=1).tolist() == [False, False, True, False, False, True]
+    rows = learner.objective(new, old)[1][head].reshape(6, 13)
+    assert rows.any(axis=1).all()  # it is the replayed samples that set all classes apart
+    one = new[new.y == 5]
+    value, gradient = learner.objective(one)
+    assert value == 0
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize("kind", [AsymmetricCrossEntropy, DistilledBinaryCrossEntropy])
+def test_a_term_in_place_of_the_loss_is_computed_instead_of_it(kind):
+    class Unasked(CrossEntropy):
+        def __call__(self, a, batch):
+            raise AssertionError("this loss is not to be computed")
+
+    learner = Learner(small_network(), [kind()], rng=rng(), loss=Unasked(), steps=2)
+    learner.learn(*points([0, 1])).learn(*points([1, 2]))
+    assert learner.n_tasks == 2
+
+
+def test_in_the_first_task_distilled_binary_cross_entropy_is_plain_binary_cross_entropy():
+    x, y = points([0, 1])
+    options = {"rng": rng(), "steps": 5, "batch_size": 99}
+    own = Learner(small_network(), [DistilledBinaryCrossEntropy()], **options).learn(x, y)
+    options["rng"] = rng()
+    plain = Learner(small_network(), loss="binary_cross_entropy", **options).learn(x, y)
+    agree(own.network.theta, plain.network.theta, 1e-6)
+
+
+# ---- learning without forgetting over all classes ----------------------------------------------------
+
+
+def test_over_all_classes_there_is_no_reverse_divergence():
+    with pytest.raises(ValueError, match="over='all' is not for the reverse divergence, which is infinite"):
+        Logits(over="all")
+
+
+def test_an_old_head_that_was_divided_among_several_is_distilled_over_all_of_them():
+    """All four classes were one head; now two of them are a task's own, and the others are not."""
+    term = Logits(0.25, 2.0, "forward", over="all")
+    options = {"rng": rng(), "steps": 2, "classes": [0, 1, 2, 3]}
+    learner = Halfway(small_network(dtype="float64"), [term], **options)
+    learner.learn(*points([0, 1]))
+    before = learner.network.copy()
+    learner.learn(*points([2, 3]), task="a")
+    stopped, new, _ = learner.halfway
+    z, t = stopped.network(new.x), before(new.x)
+    own = oracles.cross_entropy(z[:, 2:], new.y - 2)
+    agree(stopped.objective(new)[0], 0.25 * own + 0.75 * oracles.forward_kl(z, t, 2.0), 1e-12)
 
 
 # ---- proximal steps ----------------------------------------------------------------------------------
@@ -369,13 +562,23 @@ def test_a_learner_takes_the_proximal_step_after_the_optimizers(term):
 
 BAD = [
     *[(Logits, "alpha", bad) for bad in (-0.1, 1.1, np.nan, "1", None, True)],
-    *[(Logits, "T", bad) for bad in (0, -1, np.inf, np.nan, "2", None)],
+    *[
+        (kind, "T", bad)
+        for kind in (Logits, DistilledBinaryCrossEntropy)
+        for bad in (0, -1, np.inf, np.nan, "2", None)
+    ],
     *[(Logits, "divergence", bad) for bad in ("backward", None, reverse_kl)],
     *[(kind, "teacher", bad) for kind in (Logits, Features, Relations) for bad in (3, Network, "last")],
     *[(Features, "strength", bad) for bad in (-1, np.nan, "1", None)],
     *[(Relations, name, bad) for name in ("distance", "angle") for bad in (-1, np.inf, None)],
     *[(kind, "strength", bad) for kind in (L1, L2, ElasticNet) for bad in (-1, np.nan, np.inf, "1", None)],
     *[(ElasticNet, "ratio", bad) for bad in (-0.1, 1.1, np.nan, None)],
+    *[(Logits, "over", bad) for bad in ("new", None, 3)],
+    *[(kind, "strength", bad) for kind in (EWC, SI, MAS) for bad in (-1, np.nan, np.inf, "1", None)],
+    *[(EWC, "labels", bad) for bad in ("all", None, 3)],
+    *[(EWC, "decay", bad) for bad in (-0.1, 1.1, np.nan, None)],
+    *[(SI, "damping", bad) for bad in (0, -1, np.nan, "1", None)],
+    *[(DarkReplay, name, bad) for name in ("alpha", "beta") for bad in (-1, np.nan, "1", None)],
     *[(Replay, "alpha", bad) for bad in (-0.1, 1.1, "1/2", None)],
     *[(Replay, "loss", bad) for bad in ("hinge", CrossEntropy, L2())],
 ]

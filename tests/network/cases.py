@@ -14,7 +14,7 @@ import pytest
 from scipy import sparse
 from scipy.sparse import csr_array, issparse
 
-from incrlearn.network import Linear, Network, ReLU, Sigmoid, Standardize, StandardizeSparse, Tanh
+from incrlearn.network import Gate, Linear, Network, ReLU, Sigmoid, Standardize, StandardizeSparse, Tanh
 
 INPUTS = 4
 #: what the layers that standardize have observed; the second feature has not varied, and was never filled
@@ -47,6 +47,7 @@ FUNCTIONS = {
     ReLU: lambda layer, theta, x: anp.where(x > 0, x, 0 * x),
     Tanh: lambda layer, theta, x: anp.sinh(x) / anp.cosh(x),
     Sigmoid: lambda layer, theta, x: 1 / (1 + anp.exp(-x)),
+    Gate: lambda layer, theta, x: anp.where(layer.mask == 1, x, 0 * x),
 }
 
 
@@ -71,6 +72,9 @@ LAYERS = {
     "ReLU": ReLU,
     "Tanh": Tanh,
     "Sigmoid": Sigmoid,
+    "Gate": partial(Gate, [1.0, 0.0, 1.0]),
+    "Gate, of truth values": partial(Gate, np.array([True, False])),
+    "Gate, closed": partial(Gate, [0]),
 }
 
 
@@ -112,6 +116,10 @@ NETWORKS = {
     "activations in a row": lambda: [Linear(INPUTS, 5), Tanh(), ReLU(), Sigmoid(), Linear(5, 3)],
     "no activations": lambda: [Linear(INPUTS, 5), Linear(5, 3)],
     "no bias": lambda: [Linear(INPUTS, 5, bias=False), Tanh(), Linear(5, 3, bias=False)],
+    "gated": lambda: [
+        *(Linear(INPUTS, 5), Tanh(), Gate([1.0, 0.0, 1.0, 1.0, 0.0])),
+        *(Linear(5, 3), ReLU(), Gate([0, 1, 1]), Linear(3, 2)),
+    ],
     "standardized": lambda: [observed(Standardize), *stack(Tanh, *WIDTHS)],
     "standardized, one layer": lambda: [observed(Standardize), Linear(INPUTS, 3)],
     "standardized, sparse": lambda: [observed(StandardizeSparse), *stack(ReLU, 3, 5, 3)],

@@ -9,6 +9,7 @@ from scipy import stats
 
 from incrlearn.network import (
     ACTIVATIONS,
+    Gate,
     Layer,
     Linear,
     Network,
@@ -53,7 +54,7 @@ def gradient_of(layer, theta, x, delta):
 def test_every_layer_of_the_package_is_tested():
     tested = {type(make()) for make in LAYERS.values()}
     assert layers_of_the_package() == tested == set(FUNCTIONS)
-    assert {Linear, Standardize, StandardizeSparse, *ACTIVATIONS.values()} == tested
+    assert {Linear, Gate, Standardize, StandardizeSparse, *ACTIVATIONS.values()} == tested
 
 
 @each_layer
@@ -148,11 +149,74 @@ def test_a_layer_must_say_what_it_computes_but_need_not_have_parameters():
             call(x)
 
 
-@each_layer
+@pytest.mark.parametrize("name", [name for name in LAYERS if "Gate" not in name])
 def test_a_layer_is_shown_as_it_is_written(name):
     layer = LAYERS[name]()
     assert repr(eval(repr(layer))) == repr(layer)
     assert ("bias" in repr(layer)) == (getattr(layer, "bias", True) is False)
+
+
+# Gates
+
+
+def test_a_gate_worked_by_hand():
+    gate, x, delta = Gate([1, 0, 1]), np.array([[2.0, -3.0, 4.0]]), np.array([[5.0, 6.0, -7.0]])
+    y = gate.forward(x)
+    agree(y, [[2, 0, 4]], 0)
+    agree(gate.backward(x, y, delta), [[5, 0, -7]], 0)
+    assert (gate.n_parameters, gate.inputs, gate.connect(3), gate.connect(None)) == (0, 3, 3, 3)
+
+
+def test_a_gate_is_shown_by_how_far_it_is_open():
+    assert repr(Gate([1, 0, 1])) == "Gate(2 of 3 units)"
+
+
+def test_a_gate_passes_back_every_objective_of_a_sample():
+    gate, x, delta = Gate([1, 0]), np.ones((3, 2)), np.ones((4, 3, 2))
+    assert gate.backward(x, x, delta).sum(axis=(0, 1)).tolist() == [12, 0]
+
+
+@DTYPES
+@pytest.mark.parametrize("kind", [bool, int, np.float32, np.float64])
+def test_a_gate_takes_the_dtype_of_its_network_whatever_its_mask_is_made_of(kind, dtype):
+    given = Gate(np.array([1, 0, 1], kind))
+    network = Network([Linear(2, 3), given, Linear(3, 1)], np.random.default_rng(0), dtype)
+    a = network.forward(np.ones((4, 2)))
+    assert {activation.dtype for activation in a} == {np.dtype(dtype)}
+    assert not a[2][:, 1].any()
+    gradient = network.backward(a, {-1: np.ones((4, 1))})
+    assert gradient.dtype == dtype
+    head = gradient[-4:]
+    assert head[1] == 0
+    assert head[[0, 2, 3]].all()
+    assert not gradient[3:6].any()  # the silent unit's row
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ([0.5, 1.0], r"^mask must hold zeros and ones, got \[0\.5, 1\.0\]"),
+        ([1, 2], "^mask must hold zeros and ones"),
+        ([-1, 1], "^mask must hold zeros and ones"),
+        ([np.nan, 1], "^mask must hold zeros and ones"),
+        ([np.inf], "^mask must hold zeros and ones"),
+        ([], "^mask must be a non-empty vector"),
+        (1, "^mask must be a non-empty vector"),
+        ([[1, 0]], "^mask must be a non-empty vector"),
+        (["1", "0"], "^mask must hold real numbers"),
+        (None, "^mask must hold real numbers"),
+    ],
+    ids=str,
+)
+def test_a_mask_that_is_not_zeros_and_ones_is_refused(mask, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        Gate(mask)
+
+
+@pytest.mark.parametrize("layers", [[Linear(2, 3), Gate([1, 0])], [Gate([1, 0, 1]), Linear(2, 3)]])
+def test_a_gate_of_another_width_than_its_neighbours_is_refused(layers):
+    with pytest.raises(ValueError, match=r"wants \d inputs, but the layer before gives \d"):
+        Network(layers, np.random.default_rng(0))
 
 
 # How parameters begin

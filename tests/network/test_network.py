@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from incrlearn import formulas
 from incrlearn.formulas import losses
-from incrlearn.network import ACTIVATIONS, Layer, Linear, Network, ReLU, Sigmoid, Tanh
+from incrlearn.network import ACTIVATIONS, Gate, Layer, Linear, Network, ReLU, Sigmoid, Tanh
 from tests import oracles
 from tests.oracles import agree, central_difference
 
@@ -330,6 +330,144 @@ def test_the_sum_over_samples_of_any_other_function_is_refused(of):
         network.sum_over_samples(of, a, entering(a, [-1]))
 
 
+def several(a, k, objectives=3, seed=7):
+    """Return random gradients of several objectives of every sample at a[k]."""
+    return RNG(seed).normal(size=(objectives, *a[k].shape))
+
+
+@each_network
+@pytest.mark.parametrize("of", [np.abs, np.square])
+@pytest.mark.parametrize("objectives", [1, 2, 5])
+def test_several_objectives_a_sample_are_the_sum_over_them_one_by_one(name, of, objectives):
+    network = build(name)
+    a = network.forward(inputs(network, n=6))
+    gradients = several(a, -1, objectives)
+    one_by_one = [by_loop(network, of, a, {-1: gradient}) for gradient in gradients]
+    agree(network.sum_over_samples(of, a, {-1: gradients}), sum(one_by_one), 1e-12)
+
+
+@each_network
+@pytest.mark.parametrize("of", [np.abs, np.square])
+def test_what_enters_elsewhere_has_as_many_objectives_or_belongs_to_each(name, of):
+    network = build(name)
+    a = network.forward(inputs(network))
+    k = len(a) // 2
+    at_the_end, there = several(a, -1), several(a, k, seed=8)
+    both = network.sum_over_samples(of, a, {-1: at_the_end, k: there})
+    agree(
+        both,
+        sum(by_loop(network, of, a, {-1: g, k: h}) for g, h in zip(at_the_end, there, strict=True)),
+        1e-12,
+    )
+    each = network.sum_over_samples(of, a, {-1: at_the_end, k: there[0]})
+    agree(each, sum(by_loop(network, of, a, {-1: g, k: there[0]}) for g in at_the_end), 1e-12)
+
+
+def test_several_objectives_are_not_one_whose_gradient_is_their_sum():
+    network = build("3 layers, ReLU")
+    a = network.forward(inputs(network))
+    gradients = several(a, -1)
+    one = network.sum_over_samples(np.square, a, {-1: gradients.sum(axis=0)})
+    assert not np.allclose(network.sum_over_samples(np.square, a, {-1: gradients}), one)
+
+
+@each_network
+def test_several_objectives_in_float32_are_close_to_those_in_float64(name):
+    narrow, wide = build(name, "float32"), build(name)
+    wide.theta = narrow.theta
+    x = inputs(wide).astype(np.float32)
+    a, b = narrow.forward(x), wide.forward(x)
+    gradients = {-1: several(b, -1)}
+    result = narrow.sum_over_samples(np.square, a, gradients)
+    assert result.dtype == np.float32
+    agree(result, wide.sum_over_samples(np.square, b, gradients), 2e-5)
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (2, 4, 3), (2, 5, 2), (2, 15), (2, 1, 5, 3), (5,)], ids=str)
+def test_objectives_of_another_shape_are_refused(shape):
+    network = build("2 layers, Tanh")
+    a = network.forward(inputs(network))
+    with pytest.raises(ValueError, match=r"^gradients\[-1\] has shape .*a\[-1\] has shape \(5, 3\)"):
+        network.sum_over_samples(np.square, a, {-1: np.ones(shape)})
+
+
+def test_a_gradient_is_of_one_objective_only():
+    network = build("2 layers, Tanh")
+    a = network.forward(inputs(network))
+    for backward in (network.backward, network.backward_to_input):
+        with pytest.raises(ValueError, match=r"^gradients\[-1\] has shape \(2, 5, 3\)"):
+            backward(a, {-1: np.ones((2, 5, 3))})
+
+
+# Down to the input
+
+
+def at_the_input(network, x, gradients):
+    """Return ∂/∂x of Σₖ ⟨gradients[k], a[k]⟩ by autograd."""
+    theta = network.theta.copy()
+
+    def objective(x):
+        a = activations(network, theta, x)
+        return sum((a[k] * gradient).sum() for k, gradient in gradients.items()) + 0 * x.sum()
+
+    return autograd.grad(objective)(x)
+
+
+@each_network
+@pytest.mark.parametrize("indices", [lambda a: [-1], anywhere, lambda a: [0, -1]], ids=["logits", "all", "x"])
+def test_the_gradient_at_the_input_agrees_with_autograd_and_with_differences(name, indices):
+    network = build(name)
+    x = inputs(network)
+    a = network.forward(x)
+    gradients = entering(a, indices(a))
+    gradient, at_x = network.backward_to_input(a, gradients)
+    assert same_bits(gradient, network.backward(a, gradients))
+    agree(at_x, at_the_input(network, x, gradients), 1e-10, floor=1e-3)
+
+    def objective(x):
+        there = network.forward(x)
+        return sum((dense(there[k]) * gradient).sum() for k, gradient in gradients.items())
+
+    agree(at_x, central_difference(objective, x, step=1e-4), 1e-8, floor=1e-3)
+
+
+@each_network
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_gradient_at_the_input_is_in_the_network_s_dtype_and_modifies_nothing(name, dtype):
+    network = build(name, dtype)
+    x = inputs(network).astype(dtype)
+    theta = network.theta.copy()
+    a = network.forward(x)
+    gradients = {k: g.astype(dtype) for k, g in entering(a, anywhere(a)).items()}
+    for array in [*map(memory, a), *gradients.values()]:
+        array.flags.writeable = False
+    gradient, at_x = network.backward_to_input(a, gradients)
+    assert gradient.dtype == at_x.dtype == dtype
+    assert at_x.shape == x.shape
+    assert same_bits(network.theta, theta)
+
+
+@each_network
+def test_where_nothing_enters_the_gradient_at_the_input_is_zero(name):
+    network = build(name)
+    a = network.forward(inputs(network))
+    gradient, at_x = network.backward_to_input(a, {})
+    assert not gradient.any()
+    assert same_bits(at_x, np.zeros((5, INPUTS)))
+
+
+def test_a_network_behind_another_sends_its_gradient_back_into_it():
+    first, second = build("2 layers, Tanh"), Network.mlp(3, 4, 2, rng=RNG(4), dtype="float64")
+    whole = Network([*first.layers, *second.layers], RNG(0), "float64")
+    whole.theta = np.concatenate([first.theta, second.theta])
+    x = inputs(first)
+    g = RNG(1).normal(size=(5, 2))
+    a = first.forward(x)
+    behind, between = second.backward_to_input(second.forward(a[-1]), {-1: g})
+    expected = whole.backward(whole.forward(x), {-1: g})
+    agree(np.concatenate([first.backward(a, {-1: between}), behind]), expected, 1e-13)
+
+
 # One flat θ
 
 
@@ -461,6 +599,144 @@ def test_becoming_another_network_takes_over_all_it_was(name):
     gradients = entering(a, anywhere(a))
     agree(network.backward(a, gradients), by_autograd(network, x, gradients), 1e-10)
     has_working_views(network)
+
+
+# Over another θ
+
+
+@each_network
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_network_over_another_theta_reads_and_changes_that_very_vector(name, dtype):
+    network = build(name, dtype)
+    x, own = inputs(network), network.theta.copy()
+    theta = RNG(3).normal(size=len(own)).astype(dtype)
+    values = theta.copy()
+    other = network.over(theta)
+    assert other.theta is theta
+    assert same_bits(theta, values)
+    assert same_bits(network.theta, own)
+    agree(other(x), activations(network, values, x)[-1], 1e-14 if dtype == "float64" else 1e-5)
+    other.theta = 2 * values
+    assert same_bits(theta, 2 * values)
+    has_working_views(other)
+    has_working_views(network)
+
+
+def test_networks_over_one_theta_learn_together():
+    network = build("3 layers, ReLU")
+    x = inputs(network)
+    other = network.over(network.theta)
+    assert same_bits(other(x), network(x))
+    other.layers[-1].b[:] = 7
+    assert (network.layers[-1].b == 7).all()
+    network.theta *= 0.5
+    assert same_bits(other(x), network(x))
+    assert other.layers[-1] is not network.layers[-1]
+
+
+def test_a_vector_may_be_a_part_of_a_longer_one():
+    network = build("2 layers, Tanh")
+    n = len(network.theta)
+    both = np.concatenate([network.theta, 2 * network.theta])
+    halves = [network.over(both[:n]), network.over(both[n:])]
+    x = inputs(network)
+    assert same_bits(halves[0](x), network(x))
+    agree(halves[1](x), activations(network, 2 * network.theta, x)[-1], 1e-14)
+    halves[1].theta = np.zeros(n)
+    assert both[:n].all()
+    assert not both[n:].any()
+
+
+def gated(network, *masks):
+    """Return the layers of a perceptron with a gate behind every activation."""
+    gates, layers = iter(masks), []
+    for layer in network.layers:
+        layers += [layer] if isinstance(layer, Linear) else [layer, Gate(next(gates))]
+    return layers
+
+
+def test_layers_without_parameters_may_be_put_between():
+    network = build("3 layers, Tanh")
+    theta = network.theta
+    one = network.over(theta, gated(network, [1, 1, 0, 0, 0], [1, 1, 0]))
+    other = network.over(theta, gated(network, [0, 0, 1, 1, 1], [0, 1, 1]))
+    x = inputs(network)
+    for view in (one, other):
+        a = view.forward(x)
+        gradients = entering(a, anywhere(a))
+        agree(view(x), activations(view, theta, x)[-1], 1e-14)
+        agree(view.backward(a, gradients), by_autograd(view, x, gradients), 1e-10)
+        assert view.theta is network.theta
+    assert not np.allclose(one(x), other(x))
+    assert len(network.layers) == 5
+    step = one.backward(one.forward(x), {-1: np.ones((5, 3))})
+    head = network.layers[-1]
+    unheard = step[-3 * (head.inputs + 1) :].reshape(3, -1)[:, 2]
+    assert not unheard.any()  # what only the other one hears
+
+
+def test_a_copy_of_a_network_over_a_theta_has_its_own():
+    network = build("2 layers, Tanh")
+    for duplicate in COPIES.values():
+        twin = duplicate(network.over(network.theta))
+        assert not np.shares_memory(twin.theta, network.theta)
+        has_working_views(twin)
+
+
+@pytest.mark.parametrize(
+    ("theta", "layers", "message"),
+    [
+        (np.ones(43), None, "^theta must be an array of float32, got float64"),
+        ([1.0] * 43, None, "^theta must be an array of float32, got list"),
+        (None, None, "^theta must be an array of float32, got NoneType"),
+        (np.ones(42, np.float32), None, r"^theta has shape \(42,\), but the network's theta has"),
+        (np.ones((43, 1), np.float32), None, r"^theta has shape \(43, 1\)"),
+        (np.ones(43, np.float32), [Linear(4, 5)], "^layers have 25 parameters, but theta has 43"),
+        (np.ones(43, np.float32), [Linear(4, 5), Linear(5, 3), Linear(3, 1)], "^layers have 47 param"),
+        (np.ones(43, np.float32), [Linear(4, 5), Gate([1]), Linear(5, 3)], r"wants 1 inputs, .* gives 5"),
+        (np.ones(43, np.float32), [Linear(4, 5), np.tanh], r"^layers\[1\] must be a Layer"),
+        (np.ones(43, np.float32), [], "^layers must be a non-empty list"),
+    ],
+    ids=lambda part: str(part)[:30],
+)
+def test_a_theta_or_layers_that_do_not_fit_are_refused(theta, layers, message):
+    network = Network.mlp(4, 5, 3, rng=RNG(0))
+    before = network.theta.copy()
+    with pytest.raises((ValueError, TypeError), match=message):
+        network.over(theta, layers)
+    assert same_bits(network.theta, before)
+
+
+# Beginning anew
+
+
+@each_network
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_network_initialized_anew_is_the_one_it_might_have_begun_as(name, dtype):
+    network, other = build(name, dtype), build(name, dtype, seed=9)
+    vector, x = network.theta, inputs(network)
+    assert network.initialize(RNG(9)) is None
+    assert network.theta is vector
+    assert same_bits(vector, other.theta)
+    assert same_bits(network(x), other(x))
+
+
+def test_a_network_that_has_grown_is_initialized_as_a_whole():
+    network = Network.mlp(4, 3, 0, rng=RNG(0))
+    network.grow(2, RNG(1))
+    network.initialize(RNG(2))
+    assert same_bits(network.theta, Network.mlp(4, 3, 2, rng=RNG(2)).theta)
+
+
+@pytest.mark.parametrize(
+    "rng", [None, 0, np.random, RNG, np.random.RandomState(0)], ids=lambda rng: repr(rng)[:20]
+)
+def test_a_network_is_not_initialized_without_a_generator(rng):
+    network = build("1 layer")
+    before = network.theta.copy()
+    with pytest.raises(TypeError, match=r"^rng must be a numpy.random.Generator"):
+        network.initialize(rng)
+    assert same_bits(network.theta, before)
 
 
 # Growth

@@ -1,0 +1,177 @@
+"""Generative models in the place of samples: a memory that imagines, and a classifier that is made of them.
+
+Both paint with a Bernoulli decoder (`VariationalAutoencoder`), so x must lie in [0, 1], as pixels do.
+"""
+
+import numpy as np
+
+from .. import _checks
+from ..network import VariationalAutoencoder
+from .decisions import Decision
+from .memory import Memory
+from .samples import Samples
+
+#: the logit of a class that has no model yet
+UNKNOWN = -1e30
+#: as many z as a likelihood may be estimated from: they are held at once, for a row
+MOST_SAMPLES = 10_000
+
+
+class GeneratorMemory(Memory):
+    """A memory that holds no sample: it imagines old ones (deep generative replay).
+
+    After every task a variational autoencoder learns to paint what the task and all before it look like:
+
+        L = 1/k L_VAE(new) + (1 − 1/k) L_VAE(imagined by the generator as it was)
+
+    and the network, as it is then, says what is painted. At 1/k every task counts alike.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Widths of the encoder's hidden layers; the decoder's are the same, the other way round.
+    latent : int
+        Width of z.
+    learning_rate : float
+        Of the generator's Adam, in (0, 1].
+
+    References
+    ----------
+    Shin, Lee, Kim and Kim, "Continual learning with deep generative replay", NeurIPS 2017, section 3.
+    """
+
+    of_classes = True
+
+    def __init__(self, hidden=(400, 400), latent=100, learning_rate=0.001):
+        super().__init__()
+        self.hidden = _widths(hidden)
+        self.latent = _checks.count("latent", latent)
+        self.learning_rate = _learning_rate(learning_rate)
+        self.generator = self.labeller = None
+        self.heads = {}  # number of a task, −1 where it is not told -> the outputs seen in it
+        self.tasks = 0
+
+    def begin_task(self, network, new, rng):
+        """Refuse samples that can not be painted."""
+        paintable(new.x)
+
+    def draw(self, n, rng):
+        """Return n imagined samples with the labels that the network gave them; None before the first task.
+
+        Where tasks are told, one of them is drawn for each sample: its own classes compete for the label.
+        """
+        if self.generator is None:
+            return None
+        x = self.generator.sample(n, rng)
+        z = self.labeller(x)
+        numbers = np.array(sorted(self.heads))
+        task = numbers[rng.integers(len(numbers), size=n)]
+        y = np.empty(n, np.intp)
+        for number in numbers:
+            rows, outputs = task == number, self.heads[number]
+            y[rows] = outputs[z[rows][:, outputs].argmax(axis=1)]
+        return Samples(x, y, task)
+
+    def end_task(self, network, new, batches, rng):
+        """Let the generator learn the task, beside what the old one imagines."""
+        old = self.generator
+        generator = self._first(new, network.dtype, rng) if old is None else old.copy()
+        alpha = 1 / (self.tasks + 1)
+        for rows in batches(len(new)):
+            imagined = [] if old is None else [(1 - alpha, old.sample(len(rows), rng))]
+            generator.step([(alpha, new.x[rows]), *imagined], rng)
+        number = int(new.task[0])
+        outputs = np.union1d(self.heads.get(number, new.y[:0]), new.y)
+        self.heads = {**self.heads, number: outputs}
+        self.generator, self.labeller = generator, network.copy()
+        self.tasks += 1
+
+    def _first(self, new, dtype, rng):
+        sizes = new.x.shape[1], self.hidden, self.latent
+        return VariationalAutoencoder(*sizes, rng=rng, dtype=dtype, learning_rate=self.learning_rate)
+
+
+class GenerativeClassifier(Decision):
+    """A generative model for every class: the class that makes x most likely is the answer.
+
+        y = argmax_c log p(x | c)          log p(x|c) ≈ log 1/S Σₛ p(x|zₛ, c) p(zₛ)/q(zₛ|x, c)
+
+    A class that comes is a model more, and no other model is touched: there is nothing to forget. No sample
+    is kept, and the learner's own network is not used.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Widths of the hidden layers of every encoder and, the other way round, of every decoder.
+    latent : int
+        Width of z.
+    samples : int
+        S from 1 to 10,000: how many z a likelihood is estimated from.
+    learning_rate : float
+        Of Adam, in (0, 1].
+
+    References
+    ----------
+    Van de Ven, Li and Tolias, "Class-incremental learning with generative classifiers", CVPR Workshops 2021.
+    """
+
+    reason = "it has one model for every class, which does not know of tasks"
+    trains = False
+
+    def __init__(self, hidden=(85, 85, 85), latent=5, samples=50, learning_rate=0.001):
+        self.hidden = _widths(hidden)
+        self.latent = _checks.count("latent", latent)
+        self.samples = _checks.count("samples", samples)
+        if self.samples > MOST_SAMPLES:
+            raise ValueError(f"samples must be at most {MOST_SAMPLES}, got {samples}")
+        self.learning_rate = _learning_rate(learning_rate)
+        self.models = {}  # output -> its model
+        self.seed = 0  # of the noise in likelihoods: the same rows get the same answer, always
+
+    def end_task(self, network, memory, new, batches, rng):
+        """Let every class of the task learn its own model: the task's steps are shared among them."""
+        paintable(new.x)
+        classes, models = np.unique(new.y), dict(self.models)
+        sizes = new.x.shape[1], self.hidden, self.latent
+        options = {"dtype": network.dtype, "learning_rate": self.learning_rate}
+        for c in classes.tolist():
+            x = new.x[new.y == c]
+            known = c in models
+            model = models[c].copy() if known else VariationalAutoencoder(*sizes, rng=rng, **options)
+            for rows in batches(len(x), 1 / len(classes)):
+                model.step([(1.0, x[rows])], rng)
+            for optimizer in (model.encoder_optimizer, model.decoder_optimizer):
+                optimizer.reset()  # it takes twice the room of the model, and the class has been learned
+            models[c] = model
+        self.models = models
+        self.seed = int(rng.integers(2**32))
+
+    def logits(self, network, x):
+        """Return log p(x|c) for every class c; far below all others for a class without a model."""
+        paintable(x)
+        z = np.full((x.shape[0], network.outputs), UNKNOWN)
+        for c, model in self.models.items():
+            z[:, c] = model.log_likelihood(x, self.samples, np.random.default_rng(self.seed))
+        return z
+
+
+def _widths(hidden):
+    """Return the widths of hidden layers as a tuple."""
+    if not isinstance(hidden, list | tuple):
+        raise TypeError(f"hidden must be a tuple of widths such as (400, 400), got {hidden!r}")
+    return tuple(_checks.count("hidden", width) for width in hidden)
+
+
+def _learning_rate(value):
+    """Return the learning rate, in (0, 1]: what the generators ask for is refused before they are made."""
+    return _checks.number("learning_rate", value, "a number in (0, 1]", 0, 1, open_low=True)
+
+
+def paintable(x):
+    """Raise a ValueError unless x is dense and lies in [0, 1]."""
+    if _checks.is_sparse(x):
+        raise ValueError("x must be dense where it is to be painted, got a sparse matrix: use x.toarray()")
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise ValueError(
+            f"x must lie in [0, 1] where it is to be painted, got values from {x.min():g} to {x.max():g}"
+        )
