@@ -515,7 +515,7 @@ class Learner:
             "samples": bytes of stored samples, their targets and logits; "other": of everything else, such as
             anchors, importances, teachers, generators, masks, the networks of other tasks.
         """
-        held, seen = {"samples": 0, "other": 0}, set()
+        held, seen = {"samples": 0, "other": 0}, {}
         for part in self.ingredients:
             _count_bytes(part, "other", held, seen)
         return held
@@ -542,7 +542,7 @@ def _count_bytes(thing, kind, held, seen):
     """Add the bytes of every array in a thing, and in what it consists of, that was not seen before."""
     if id(thing) in seen:
         return
-    seen.add(id(thing))
+    seen[id(thing)] = thing  # held, so that no other thing gets its id
     kind = "samples" if isinstance(thing, Samples) else kind
     if isinstance(thing, np.ndarray):
         held[kind] += thing.nbytes
@@ -551,6 +551,8 @@ def _count_bytes(thing, kind, held, seen):
             _count_bytes(entry, kind, held, seen)
     elif isinstance(thing, Network):
         held[kind] += thing.theta.nbytes
+        for layer in map(copy.copy, thing.layers):  # a copy is without its views into θ
+            _count_bytes(layer, kind, held, seen)
     elif _checks.is_sparse(thing):
         held[kind] += thing.data.nbytes + thing.indices.nbytes + thing.indptr.nbytes
     elif hasattr(thing, "__dict__") and not isinstance(thing, type):

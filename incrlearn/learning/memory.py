@@ -67,8 +67,7 @@ class ReservoirMemory(Memory):
     logits : bool
         Whether to keep with each sample what the network answered when it was stored.
     at_once : bool
-        Whether a task is taken in as it begins, so that its samples are replayed beside themselves, instead of
-        when it has been learned.
+        Whether a task is taken in as it begins, and replayed beside itself, not when it has been learned.
 
     Raises
     ------

@@ -91,6 +91,8 @@ class Method:
                 raise ValueError(f"memory is missing, but {name}, a term, looks at replayed samples")
             if term.wants_logits and not self.memory.logits:
                 raise ValueError(f"memory must keep logits for {name}: ReservoirMemory(logits=True)")
+            if term.holds and self._forgets:
+                raise ValueError(f"every task begins with parameters of its own, so {name} has none to hold")
             if self.isolation is not None and isinstance(term, BatchTerm | Projection):
                 raise ValueError(f"isolation leaves each task its own network, but {name} wants one for all")
         others = self.memory is not None or self.decision is not None or self.restart
@@ -102,6 +104,11 @@ class Method:
             if self.refusal(scenario) is None:
                 return
         raise ValueError(f"{self!r} serves no scenario: its ingredients have none in common")
+
+    @property
+    def _forgets(self):
+        """Whether a task begins with other parameters than the last one has left."""
+        return self.restart or isinstance(self.isolation, Separate)
 
     def __repr__(self):
         names = f"[{', '.join(type(term).__name__ for term in self.terms)}]"
@@ -290,7 +297,7 @@ def derpp(alpha=0.3, beta=0.5, size=200):
 
 
 def agem(per_class=20, per_task=False):
-    """A-GEM: g − (g·r)/(r·r) r if g·r < 0, r the memory's gradient. Keeps per_class raw samples a class.
+    """A-GEM: g̃ = g − (g·r)/(r·r) r if g·r < 0, r the memory's gradient. Keeps per_class raw samples a class.
 
     Chaudhry et al., ICLR 2019, eq. 11. Formula sheet: Constraints on the step.
     """
@@ -298,7 +305,7 @@ def agem(per_class=20, per_task=False):
 
 
 def gem(per_class=20):
-    """GEM: the nearest g̃ with g̃·rₜ ≥ 0 for every old task. Keeps per_class raw samples a class and task.
+    """GEM: g̃ = argmin ½‖g̃ − g‖² with g̃·rₜ ≥ 0 for every old task t. Keeps per_class raw samples a class and task.
 
     Lopez-Paz and Ranzato, NIPS 2017, section 3. Formula sheet: Constraints on the step.
     """
@@ -306,7 +313,7 @@ def gem(per_class=20):
 
 
 def ogd(per_task=50):
-    """OGD: g − Bᵀ B g, B a basis of old gradients. Keeps per_task vectors of θ's length a task, no samples.
+    """OGD: g̃ = g − Bᵀ B g, B a basis of old gradients. Keeps per_task vectors of θ's length a task, no samples.
 
     Farajtabar et al., AISTATS 2020, algorithm 1. Formula sheet: Constraints on the step.
     """
@@ -314,7 +321,9 @@ def ogd(per_task=50):
 
 
 def icarl(per_class=20, T=1.0):
-    """iCaRL: distilled binary cross entropy, nearest mean of exemplars. Keeps per_class raw samples a class.
+    """iCaRL: L = binary cross entropy with targets σ(t/T) for old classes, answer = argmin_c ‖φ(x) − μ_c‖.
+
+    φ are the features, μ_c their mean over the memory, which herds: it keeps per_class raw samples a class.
 
     Rebuffi et al., CVPR 2017, algorithms 1 to 4. For class-incremental learning.
     """
@@ -340,7 +349,7 @@ def generative_replay(hidden=(100,), latent=16, learning_rate=0.003):
 
 
 def generative_classifier(hidden=(85, 85, 85), latent=5, samples=50, learning_rate=0.001):
-    """A generator for every class: argmax_c log p(x|c). Keeps the generators, no samples.
+    """A generator for every class: answer = argmax_c log p(x|c). Keeps the generators, no samples.
 
     Van de Ven, Li and Tolias, CVPR Workshops 2021. For class-incremental learning.
     """
@@ -348,7 +357,7 @@ def generative_classifier(hidden=(85, 85, 85), latent=5, samples=50, learning_ra
 
 
 def xdg(share=0.8):
-    """Context-dependent gating: every task shuts a share of the hidden units. Keeps which ones.
+    """Context-dependent gating: a ← m_t ⊙ a, every task t shuts a share of the hidden units. Keeps which.
 
     Masse, Grant and Freedman, PNAS 115, 2018. For task-incremental learning.
     """
@@ -356,7 +365,7 @@ def xdg(share=0.8):
 
 
 def separate():
-    """Separate networks: one for every task. Keeps them all.
+    """Separate networks: L = L₀ with θ = θ_t, parameters of its own for every task t. Keeps them all.
 
     Van de Ven, Tuytelaars and Tolias, 2022. For task-incremental learning.
     """

@@ -29,6 +29,11 @@ class _Anchored:
         self.tasks = 0
 
     @property
+    def holds(self):
+        """Whether it holds the parameters to what they were, and not to zero."""
+        return self.anchored
+
+    @property
     def active(self):
         """Whether there is an anchor, if one is wanted: the first task has nothing to keep."""
         return self.anchor is not None or not self.anchored
@@ -140,6 +145,8 @@ class ElasticNet(_Anchored, ProximalTerm):
 
 class _Consolidation(ParameterTerm):
     """What EWC, SI and MAS share: λ/2 Σⱼ Ωⱼ (θⱼ − θⱼ*)², with one Ω and one θ* for all old tasks."""
+
+    holds = True
 
     def __init__(self, strength):
         self.strength = _checks.strength("strength", strength)

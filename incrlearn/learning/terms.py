@@ -36,6 +36,8 @@ class Term(Ingredient):
     replayed = False
     #: whether the memory must have kept the logits of its samples
     wants_logits = False
+    #: whether it holds the parameters to what they were
+    holds = False
     #: whether it wants to be told of every step
     watches = False
 

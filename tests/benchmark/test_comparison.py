@@ -65,11 +65,11 @@ def test_plain_l2_keeps_nothing_of_old_tasks_even_where_the_task_is_known():
 
 @pytest.mark.parametrize("scenario", ["class", "task", "domain"])
 def test_every_method_runs_in_the_scenarios_that_it_serves_and_its_price_is_counted(scenario):
-    for run in compare(Settings(scenario=scenario, **SMALL)):
-        assert np.isfinite(run.matrix[np.tril_indices(2)]).all()
-        measured = measures(run)
-        assert (measured["sample_bytes"], measured["other_bytes"]) == (run.held["samples"], run.held["other"])
-        assert (measured["sample_bytes"] + measured["other_bytes"] > 0) == (run.method not in FREE)
+    for one in compare(Settings(scenario=scenario, **SMALL)):
+        assert np.isfinite(one.matrix[np.tril_indices(2)]).all()
+        measured = measures(one)
+        assert (measured["sample_bytes"], measured["other_bytes"]) == (one.held["samples"], one.held["other"])
+        assert (measured["sample_bytes"] + measured["other_bytes"] > 0) == (one.method not in FREE)
 
 
 def test_a_method_is_refused_where_it_can_not_serve_and_left_out_where_all_are_asked_for():

@@ -59,7 +59,7 @@ RECIPES = {
     "elastic_net": ([(ElasticNet, {"anchored": False})], {}),
     "elastic_net_anchored": ([(ElasticNet, {"anchored": True})], {}),
     "ewc": ([(EWC, {"labels": "exact", "online": False})], {}),
-    "si": ([(SI, {"strength": 2.0, "damping": 0.1})], {}),
+    "si": ([(SI, {"damping": 0.1})], {}),
     "mas": ([(MAS, {})], {}),
     "logits": ([(Logits, {"divergence": reverse_kl, "over": "old"})], {}),
     "logits_forward": ([(Logits, {"divergence": forward_kl, "over": "old"})], {}),
@@ -330,6 +330,7 @@ def test_options_reach_the_terms_and_the_memory():
     replay = method("replay(per_class=3, alpha='1/k')")
     assert replay.terms[0].alpha == "1/k"
     assert replay.memory.per_class == 3
+    assert method("si(c=3)").terms[0].strength == 6  # the paper's c is λ/2
     (term,) = method("elastic_net_anchored(strength=2, ratio=0.25)").terms
     assert (term.strength, term.ratio, term.anchored) == (2, 0.25, True)
 
@@ -511,3 +512,10 @@ def test_a_dozen_lines_of_one_s_own_compose_with_the_methods_of_the_table():
             learner.network.theta[j] += step
             ends.append(learner.objective(new, old)[0])
         assert gradient[j] == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-4, abs=1e-6 * value)
+
+
+@pytest.mark.parametrize("text", ["separate+ewc", "joint+si", "gdumb+l2_anchored", "separate+mas"])
+def test_nothing_is_held_to_what_it_was_where_every_task_begins_with_parameters_of_its_own(text):
+    with pytest.raises(ValueError, match="every task begins with parameters of its own"):
+        method(text)
+    assert method(text.replace("l2_anchored", "l2").split("+")[0] + "+l2").terms
