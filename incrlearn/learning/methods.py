@@ -305,7 +305,7 @@ def agem(per_class=20, per_task=False):
 
 
 def gem(per_class=20):
-    """GEM: g̃ = argmin ½‖g̃ − g‖² with g̃·rₜ ≥ 0 for every old task t. Keeps per_class raw samples a class and task.
+    """GEM: g̃ = argmin ½‖g̃ − g‖² with g̃·rₜ ≥ 0 for old tasks t. Keeps per_class raw samples a class and task.
 
     Lopez-Paz and Ranzato, NIPS 2017, section 3. Formula sheet: Constraints on the step.
     """
@@ -313,7 +313,7 @@ def gem(per_class=20):
 
 
 def ogd(per_task=50):
-    """OGD: g̃ = g − Bᵀ B g, B a basis of old gradients. Keeps per_task vectors of θ's length a task, no samples.
+    """OGD: g̃ = g − Bᵀ B g, B a basis of old gradients. Keeps per_task vectors like θ a task, no samples.
 
     Farajtabar et al., AISTATS 2020, algorithm 1. Formula sheet: Constraints on the step.
     """
