@@ -1,9 +1,12 @@
-"""How Hypothesis searches: the same few examples every time, or many new ones.
+"""How the tests run: in a process for every core, each with one thread, that they do not fight.
 
-HYPOTHESIS_PROFILE=thorough asks for the many.
+How Hypothesis searches: the same few examples every time; many new ones with HYPOTHESIS_PROFILE=thorough.
 """
 
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before anything imports NumPy
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from hypothesis import HealthCheck, settings
 

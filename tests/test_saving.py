@@ -106,7 +106,7 @@ def labelled(name, seed, classes, painted=False):
 METHOD_NAMES = [
     *RECIPES.values(),
     "replay+logits+l2_anchored",
-    "joint+l1_anchored",
+    "cumulative+l1_anchored",
     "replay(per_class=2, alpha=0.3)+features+relations",
     "ewc(online=True)+lwf",
     "xdg+si",

@@ -469,7 +469,7 @@ def test_one_recipe_optimizer_and_loss_serve_two_learners_and_stay_as_they_were(
     assert state(learners[1]) == state(alone)
 
 
-@pytest.mark.parametrize("method", ["none", MIXED, "joint+features+elastic_net_anchored+relations"])
+@pytest.mark.parametrize("method", ["none", MIXED, "cumulative+features+elastic_net_anchored+relations"])
 @pytest.mark.parametrize(
     "duplicate",
     [copy.deepcopy, lambda learner: pickle.loads(pickle.dumps(learner))],
