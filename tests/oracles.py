@@ -167,6 +167,12 @@ def kl_to_normal(mu, log_variance):
     return total / len(mu)
 
 
+def kl_between(mu, log_variance, prior_mu, prior_log_variance):
+    """The same for any normal prior: (z − m)/s in place of z leaves it as it is, and the prior is N(0, 1)."""
+    s = anp.exp(prior_log_variance / 2)
+    return kl_to_normal((mu - prior_mu) / s, log_variance - prior_log_variance)
+
+
 # Projections
 
 

@@ -17,6 +17,7 @@ from incrlearn.learning import (
     OGD,
     SI,
     AsymmetricCrossEntropy,
+    ConditionalGeneratorMemory,
     DarkReplay,
     DistilledBinaryCrossEntropy,
     ElasticNet,
@@ -32,6 +33,7 @@ from incrlearn.learning import (
     Relations,
     Replay,
     ReservoirMemory,
+    SoftReplay,
     as_method,
 )
 
@@ -64,7 +66,7 @@ regressor = partial(IncrementalRegressor, **SMALL)
 
 #: the recipes by name, those that paint with models that are as small as everything here
 RECIPES = {name: name for name in METHODS} | {
-    name: f"{name}(hidden=(3,), latent=2)" for name in ("generative_replay", "generative_classifier")
+    name: f"{name}(hidden=(3,), latent=2)" for name in ("generative_replay", "bir", "generative_classifier")
 }
 
 
@@ -117,6 +119,11 @@ def examples():
         ),
         "imagined": (
             classifier(Method([Replay("1/k")], GeneratorMemory((3,), 2))),
+            {"painted": True},
+            "a",
+        ),
+        "imagined by class": (
+            classifier(Method([SoftReplay()], ConditionalGeneratorMemory((3,), 2))),
             {"painted": True},
             "a",
         ),

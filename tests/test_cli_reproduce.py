@@ -174,7 +174,7 @@ def test_what_is_only_published_stands_in_the_whole_table(monkeypatch, capsys, t
     nothing_runs(monkeypatch)
     assert reproduce("--results", tmp_path) == 0
     out = capsys.readouterr().out
-    assert len(re.findall(r"^bir \(published only\) +– +9\d\.\d", out, re.MULTILINE)) == 3
+    assert len(re.findall(r"^fromp \(published only\) +– +\d\d\.\d", out, re.MULTILINE)) == 3
     assert sum(line.startswith(tuple(ROWS)) for line in out.splitlines()) == 3 * len(ROWS)
     assert max(map(len, out.splitlines())) <= 100
 
@@ -344,7 +344,7 @@ def alive(process):
     ("options", "message"),
     [
         (["--methods", "amnesia"], "method must be one of 'none', .* got 'amnesia'"),
-        (["--methods", "bir"], "bir is published"),
+        (["--methods", "fromp"], "fromp is published"),
         (["--methods", "xdg", "--scenarios", "class"], "xdg serves the scenario task, not class"),
         (["--methods", "none", "none"], "twice"),
         (["--scenarios", "episodic"], "scenario must be one of 'task', 'domain', 'class', got 'episodic'"),

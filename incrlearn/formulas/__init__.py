@@ -23,7 +23,14 @@ from .losses import (
 )
 from .penalties import elastic_net, importance_weighted, l1, l2
 from .projections import project_agem, project_gem, project_orthogonal
-from .variational import kl_to_normal, log_bernoulli, log_mean_exp, log_normal, reparametrize
+from .variational import (
+    kl_between,
+    kl_to_normal,
+    log_bernoulli,
+    log_mean_exp,
+    log_normal,
+    reparametrize,
+)
 
 __all__ = [
     "binary_cross_entropy",
@@ -33,6 +40,7 @@ __all__ = [
     "feature_distance",
     "forward_kl",
     "importance_weighted",
+    "kl_between",
     "kl_to_normal",
     "l1",
     "l2",

@@ -2,8 +2,9 @@
 
     log p(x) ≥ E_q [log p(x|z)] − KL(q(z|x) ‖ p(z))          q(z|x) = N(μ, σ²)          p(z) = N(0, 1)
 
-The second term is `kl_to_normal`; `reparametrize` draws the z of the first, for which `binary_cross_entropy`
-is −log p(x|z). `log_normal`, `log_bernoulli` and `log_mean_exp` estimate log p(x) itself. NumPy only.
+The second term is `kl_to_normal`, or `kl_between` where p(z) is another normal distribution; `reparametrize`
+draws the z of the first, for which `binary_cross_entropy` is −log p(x|z). `log_normal`, `log_bernoulli` and
+`log_mean_exp` estimate log p(x) itself. NumPy only.
 """
 
 import math
@@ -61,6 +62,65 @@ def kl_to_normal(mu, log_variance):
         value = (np.square(mu) + variance_less_1 - log_variance).sum() / (2 * n)
     _finite("the divergence", value)
     return float(value), (mu / n, variance_less_1 / (2 * n))
+
+
+def kl_between(mu, log_variance, prior_mu, prior_log_variance):
+    """How far one normal distribution with a variance for every dimension is from another one.
+
+        KL(N(μ, σ²) ‖ N(m, s²)) = 1/(2n) Σᵢ Σₖ [log s² − log σ² + (σ² + (μ − m)²)/s² − 1]
+
+        ∂/∂μ = (μ − m)/(n s²)          ∂/∂log σ² = (σ²/s² − 1)/(2n)
+
+        ∂/∂m = −∂/∂μ          ∂/∂log s² = (1 − (σ² + (μ − m)²)/s²)/(2n)
+
+    With m = 0 and s = 1 it is `kl_to_normal`.
+
+    Parameters
+    ----------
+    mu, log_variance : array_like of shape (n, k)
+        μ and log σ², finite.
+    prior_mu, prior_log_variance : array_like of shape (n, k)
+        m and log s², finite: for every row those of its own prior.
+
+    Returns
+    -------
+    value : float
+        ≥ 0, the mean over the rows.
+    gradients : four ndarrays of shape (n, k), in the dtype of mu
+        ∂/∂μ, ∂/∂log σ², ∂/∂m and ∂/∂log s².
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, or a number is not finite.
+    FloatingPointError
+        If the value overflows.
+
+    References
+    ----------
+    Van de Ven, Siegelmann and Tolias, "Brain-inspired replay for continual learning with artificial neural
+    networks", Nature Communications 11, 2020 (a prior for every class).
+
+    Examples
+    --------
+    >>> value, (by_mu, by_log_variance, by_m, by_log_s2) = kl_between([[3.0]], [[0.0]], [[1.0]], [[0.0]])
+    >>> value, by_mu, by_log_variance, by_m, by_log_s2
+    (2.0, array([[2.]]), array([[0.]]), array([[-2.]]), array([[-2.]]))
+    """
+    mu = _checks.rows("mu", mu)
+    log_variance = _like("log_variance", log_variance, mu)
+    prior_mu = _like("prior_mu", prior_mu, mu)
+    prior_log_variance = _like("prior_log_variance", prior_log_variance, mu)
+    n = len(mu)
+    with np.errstate(over="ignore", invalid="ignore"):  # reported below
+        log_ratio, distance = log_variance - prior_log_variance, mu - prior_mu
+        ratio_less_1 = np.expm1(log_ratio)  # σ²/s² − 1, exact where σ is near s
+        by_mu = distance * np.exp(-prior_log_variance) / n
+        square = n * distance * by_mu  # (μ − m)²/s²
+        value = (square + ratio_less_1 - log_ratio).sum() / (2 * n)
+        by_log_variance = ratio_less_1 / (2 * n)
+    _finite("the divergence", value)
+    return float(value), (by_mu, by_log_variance, -by_mu, -by_log_variance - square / (2 * n))
 
 
 def reparametrize(mu, log_variance, epsilon):

@@ -2,7 +2,7 @@
 
 from .decisions import Decision, NearestMean
 from .distillation import Distillation, DistilledBinaryCrossEntropy, Features, Logits, Relations
-from .generative import GenerativeClassifier, GeneratorMemory
+from .generative import ConditionalGeneratorMemory, GenerativeClassifier, GeneratorMemory
 from .importance import fisher, path_integral, sensitivity
 from .isolation import Gating, Isolation, Separate
 from .learner import Learner, as_method, minibatches
@@ -20,7 +20,7 @@ from .memory import (
 from .methods import BOUNDS, METHODS, Method, method
 from .projection import AGEM, GEM, OGD
 from .regularization import EWC, L1, L2, MAS, SI, ElasticNet
-from .replay import AsymmetricCrossEntropy, DarkReplay, Replay
+from .replay import AsymmetricCrossEntropy, DarkReplay, Replay, SoftReplay
 from .samples import Batch, Part, Samples
 from .terms import (
     BatchTerm,
@@ -50,6 +50,7 @@ __all__ = [
     "BatchTerm",
     "BinaryCrossEntropy",
     "ClassBalancedMemory",
+    "ConditionalGeneratorMemory",
     "CrossEntropy",
     "DarkReplay",
     "Decision",
@@ -81,6 +82,7 @@ __all__ = [
     "Samples",
     "Separate",
     "SharedMemory",
+    "SoftReplay",
     "SquaredError",
     "Term",
     "as_method",

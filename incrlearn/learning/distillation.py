@@ -135,10 +135,15 @@ def _among_all(columns, t, heads, outputs, T):
     union = np.unique(np.concatenate([every[head] for head in heads]))
     # the union, where the old head has been divided among several
     head = next((head for head in heads if np.isin(old, every[head]).all()), union)
+    return head, told_of(t, old, outputs, T)[:, head]
+
+
+def told_of(t, old, outputs, T):
+    """Return logits of all outputs: the teacher's for old ones, and for others such that p = 0."""
     # so low that p rounds to 0; −∞ would make 0 · ∞ of it
     told = np.full((len(t), outputs), t.min() - 1000 * T, t.dtype)
     told[:, old] = t[:, old]
-    return head, told[:, head]
+    return told
 
 
 class _InnerDistillation(Distillation):

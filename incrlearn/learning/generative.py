@@ -1,12 +1,12 @@
-"""Generative models in the place of samples: a memory that imagines, and a classifier that is made of them.
+"""Generative models in the place of samples: memories that imagine, and a classifier that is made of them.
 
-Both paint with a Bernoulli decoder (`VariationalAutoencoder`), so x must lie in [0, 1], as pixels do.
+All paint with a Bernoulli decoder (`VariationalAutoencoder`), so x must lie in [0, 1], as pixels do.
 """
 
 import numpy as np
 
 from .. import _checks
-from ..network import VariationalAutoencoder
+from ..network import ConditionalAutoencoder, VariationalAutoencoder
 from .decisions import Decision
 from .memory import Memory
 from .samples import Samples
@@ -41,6 +41,8 @@ class GeneratorMemory(Memory):
     """
 
     of_classes = True
+    #: what paints
+    kind = VariationalAutoencoder
 
     def __init__(self, hidden=(400, 400), latent=100, learning_rate=0.001):
         super().__init__()
@@ -75,20 +77,87 @@ class GeneratorMemory(Memory):
     def end_task(self, network, new, batches, rng):
         """Let the generator learn the task, beside what the old one imagines."""
         old = self.generator
-        generator = self._first(new, network.dtype, rng) if old is None else old.copy()
+        generator = self._next(new, network.dtype, rng)
         alpha = 1 / (self.tasks + 1)
         for rows in batches(len(new)):
-            imagined = [] if old is None else [(1 - alpha, old.sample(len(rows), rng))]
-            generator.step([(alpha, new.x[rows]), *imagined], rng)
+            imagined = [] if old is None else [(1 - alpha, *self._imagine(len(rows), rng))]
+            generator.step([(alpha, *self._look_at(new, rows)), *imagined], rng)
         number = int(new.task[0])
         outputs = np.union1d(self.heads.get(number, new.y[:0]), new.y)
         self.heads = {**self.heads, number: outputs}
         self.generator, self.labeller = generator, network.copy()
         self.tasks += 1
 
-    def _first(self, new, dtype, rng):
+    def _next(self, new, dtype, rng):
+        """Return the generator that is to learn the task: a new one, or a copy of the old."""
+        if self.generator is not None:
+            return self.generator.copy()
         sizes = new.x.shape[1], self.hidden, self.latent
-        return VariationalAutoencoder(*sizes, rng=rng, dtype=dtype, learning_rate=self.learning_rate)
+        return self.kind(*sizes, rng=rng, dtype=dtype, learning_rate=self.learning_rate)
+
+    def _look_at(self, new, rows):
+        """Return what the generator is shown of samples."""
+        return (new.x[rows],)
+
+    def _imagine(self, n, rng):
+        """Return the same of n imagined ones."""
+        return (self.generator.sample(n, rng),)
+
+
+class ConditionalGeneratorMemory(GeneratorMemory):
+    """A memory that imagines old samples class by class, and what the network said of them (BI-R style).
+
+        z ~ N(μ_c, σ_c²)          x = σ(decoder(z))          c evenly among all classes seen
+
+    The generator is a `ConditionalAutoencoder`: every class has its own Gaussian, so that each is replayed
+    as often as any other, and no label has to be guessed. It learns as that of `GeneratorMemory` does. With a
+    sample come the logits of the network as the last task left it, for `SoftReplay`.
+
+    Of brain-inspired replay, these are the parts that hold for any rows. The paper's decoder also silences
+    hidden units class by class, its generator shares the encoder with the classifier (replay through
+    feedback), and its internal replay paints hidden features; none of these is here.
+
+    Parameters
+    ----------
+    hidden, latent, learning_rate :
+        As for `GeneratorMemory`.
+
+    References
+    ----------
+    Van de Ven, Siegelmann and Tolias, "Brain-inspired replay for continual learning with artificial neural
+    networks", Nature Communications 11, 2020.
+    """
+
+    logits = True
+    kind = ConditionalAutoencoder
+
+    def draw(self, n, rng):
+        """Return n imagined samples with the network's logits; None before the first task.
+
+        All classes seen are drawn evenly: where tasks are told, each in every task in which it was seen.
+        """
+        if self.generator is None:
+            return None
+        x, y, task = self._imagine_of_tasks(n, rng)
+        return Samples(x, y, task, self.labeller(x))
+
+    def _imagine_of_tasks(self, n, rng):
+        """Return n imagined rows, their classes and the numbers of their tasks."""
+        seen = [(c, number) for number in sorted(self.heads) for c in self.heads[number].tolist()]
+        y, task = np.array(seen)[rng.integers(len(seen), size=n)].T
+        return self.generator.sample_of(y, rng), y, task
+
+    def _next(self, new, dtype, rng):
+        """Return the generator that is to learn the task, with a Gaussian for every class in it."""
+        generator = super()._next(new, dtype, rng)
+        generator.grow(max(0, int(new.y.max()) + 1 - len(generator.prior)), rng)
+        return generator
+
+    def _look_at(self, new, rows):
+        return new.x[rows], new.y[rows]
+
+    def _imagine(self, n, rng):
+        return self._imagine_of_tasks(n, rng)[:2]
 
 
 class GenerativeClassifier(Decision):

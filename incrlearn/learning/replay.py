@@ -3,11 +3,44 @@
 import numpy as np
 
 from .. import _checks
-from ..formulas import cross_entropy, squared_error
+from ..formulas import cross_entropy, forward_kl, squared_error
+from .distillation import told_of
 from .terms import BatchTerm, as_loss, over_parts
 
 
-class Replay(BatchTerm):
+class _Rehearsal(BatchTerm):
+    """What terms share that look at old samples in the place of old data: how much these weigh, 1 − α."""
+
+    replayed = True
+
+    def __init__(self, alpha):
+        self.alpha = alpha if alpha in ("1/k", "n/N") else _checks.share("alpha", alpha)
+        self.tasks = 0
+        self.n, self.seen = 0, 0  # samples of this task, and of all before it
+
+    @property
+    def active(self):
+        """Whether a task has been learned before."""
+        return self.tasks > 0
+
+    @property
+    def loss_weight(self):
+        """α."""
+        if self.alpha == "1/k":
+            return 1 / (self.tasks + 1)
+        return self.n / (self.n + self.seen) if self.alpha == "n/N" else self.alpha
+
+    def begin_task(self, network, data, rng):
+        """Count the task's samples."""
+        self.n = len(data)
+
+    def end_task(self, network, data, rng):
+        """Count the task."""
+        self.tasks += 1
+        self.seen += self.n
+
+
+class Replay(_Rehearsal):
     """Replay: the loss on old samples beside the loss on new ones.
 
         L = α L₀(new) + (1 − α) L₀(replayed)
@@ -29,29 +62,13 @@ class Replay(BatchTerm):
     Chaudhry et al., "On tiny episodic memories in continual learning", 2019 (ER).
     """
 
-    replayed = True
-
     def __init__(self, alpha=0.5, loss=None):
-        self.alpha = alpha if alpha in ("1/k", "n/N") else _checks.share("alpha", alpha)
+        super().__init__(alpha)
         self.loss = None if loss is None else as_loss(loss)
-        self.tasks = 0
-        self.n, self.seen = 0, 0  # samples of this task, and of all before it
 
     def prepare(self, loss):
         """Replay with the learner's loss, where no other was given."""
         self.loss = self.loss or loss
-
-    @property
-    def active(self):
-        """Whether a task has been learned before."""
-        return self.tasks > 0
-
-    @property
-    def loss_weight(self):
-        """α."""
-        if self.alpha == "1/k":
-            return 1 / (self.tasks + 1)
-        return self.n / (self.n + self.seen) if self.alpha == "n/N" else self.alpha
 
     def __call__(self, a, batch):
         """Return (1 − α) L₀ of the replayed batch and its gradient at the logits."""
@@ -59,14 +76,53 @@ class Replay(BatchTerm):
         weight = 1 - self.loss_weight
         return weight * value, {k: weight * gradient for k, gradient in gradients.items()}
 
-    def begin_task(self, network, data, rng):
-        """Count the task's samples."""
-        self.n = len(data)
+
+class SoftReplay(_Rehearsal):
+    """Replay with soft targets: an old sample is to be answered as it was, in probabilities.
+
+        L = α L₀(new) + (1 − α) T² KL(p‖q)(replayed)          p = softmax(h/T)          q = softmax(z/T)
+
+    h are the logits that come with each sample from the memory. Over all outputs that compete for the sample
+    now: where its task is told, those of its task. p is 0 for classes of which nothing had been learned.
+
+    Parameters
+    ----------
+    alpha : float or {"1/k", "n/N"}
+        What the new batch weighs, as for `Replay`.
+    T : float
+        Temperature > 0.
+
+    References
+    ----------
+    Van de Ven, Siegelmann and Tolias, "Brain-inspired replay for continual learning with artificial neural
+    networks", Nature Communications 11, 2020 (BI-R); Hinton, Vinyals and Dean, "Distilling the knowledge in
+    a neural network", 2015, section 2 (T²).
+    """
+
+    wants_logits = True
+    of_classes = True
+
+    def __init__(self, alpha="1/k", T=2.0):
+        super().__init__(alpha)
+        self.T = _checks.positive("T", T)
+        self.old = np.empty(0, np.intp)  # the outputs that have been learned in earlier tasks
+
+    def __call__(self, a, batch):
+        """Return (1 − α) T² KL of the replayed batch, and its gradient at the logits."""
+        z = a[-1]
+        told = told_of(batch.logits, self.old, z.shape[1], self.T)
+        value, gradient = 0.0, np.zeros_like(z)
+        for part in batch.parts:
+            weight = (1 - self.loss_weight) * part.share
+            kl, slope = forward_kl(z[part.index], told[part.index], self.T)
+            value += weight * kl
+            gradient[part.index] = weight * slope
+        return value, {-1: gradient}
 
     def end_task(self, network, data, rng):
-        """Count the task."""
-        self.tasks += 1
-        self.seen += self.n
+        """Count the task, and note its classes."""
+        super().end_task(network, data, rng)
+        self.old = np.union1d(self.old, data.y)
 
 
 class AsymmetricCrossEntropy(BatchTerm):
@@ -138,8 +194,11 @@ class DarkReplay(BatchTerm):
 
     def __call__(self, a, batch):
         """Return both parts on the replayed batch, and their gradient at the logits."""
-        distance, slope = squared_error(a[-1], batch.logits)
-        value, gradient = 2 * self.alpha * distance, 2 * self.alpha * slope
+        z, h = a[-1], batch.logits
+        old = slice(0, h.shape[1])  # a memory that imagines has no logits of later outputs
+        distance, slope = squared_error(z[:, old], h)
+        value, gradient = 2 * self.alpha * distance, np.zeros_like(z)
+        gradient[:, old] = 2 * self.alpha * slope
         if self.beta:
             loss, gradients = self.loss(a, batch)
             value, gradient = value + self.beta * loss, gradient + self.beta * gradients[-1]

@@ -18,6 +18,7 @@ from ..network import (
     INITIALIZATIONS,
     SGD,
     Adam,
+    ConditionalAutoencoder,
     Layer,
     Linear,
     Network,
@@ -30,7 +31,7 @@ from ..network import (
 )
 from .decisions import Decision, NearestMean
 from .distillation import DIVERGENCES, DistilledBinaryCrossEntropy, Features, Logits, Relations
-from .generative import MOST_SAMPLES, GenerativeClassifier, GeneratorMemory
+from .generative import MOST_SAMPLES, ConditionalGeneratorMemory, GenerativeClassifier, GeneratorMemory
 from .isolation import Gating, Isolation, Separate, gates
 from .learner import Learner
 from .memory import (
@@ -45,7 +46,7 @@ from .memory import (
 from .methods import Method
 from .projection import AGEM, GEM, OGD
 from .regularization import EWC, L1, L2, MAS, SI, ElasticNet
-from .replay import AsymmetricCrossEntropy, DarkReplay, Replay
+from .replay import AsymmetricCrossEntropy, DarkReplay, Replay, SoftReplay
 from .samples import ALL, Classes, Samples, StandardizedValues, Values
 from .terms import BinaryCrossEntropy, CrossEntropy, Loss, SquaredError, Term
 
@@ -189,6 +190,11 @@ def a(*classes):
     return lambda value: isinstance(value, classes)
 
 
+def exactly(kind):
+    """Return the kind that is an object of one class, and of none made from it."""
+    return lambda value: type(value) is kind
+
+
 def maybe(kind):
     """Return the kind that may be missing."""
     return lambda value: value is None or kind(value)
@@ -240,7 +246,15 @@ _reservoir = {
 }
 _balanced = {**_reservoir, "per_class": size, "per_task": flag}
 _shared = {**_reservoir, "seen": counts}
+_autoencoder = {
+    **{"encoder": a(Network), "decoder": a(Network)},
+    **{"encoder_optimizer": a(Adam), "decoder_optimizer": a(Adam)},
+}
 _painting = {"hidden": tuple_of(size), "latent": size, "learning_rate": share}
+_imagining = {
+    **{**_painting, "samples": nothing, "tasks": count, "heads": by_number(integers)},
+    "labeller": maybe(a(Network)),
+}
 _method = {
     **{"terms": list_of(a(Term)), "memory": maybe(a(Memory))},
     **{"isolation": maybe(a(Isolation)), "decision": maybe(a(Decision)), "restart": flag},
@@ -266,16 +280,18 @@ FIELDS = {
         **{"learning_rate": positive, "beta1": rate, "beta2": rate, "epsilon": positive},
         **{"m": maybe(floats), "v": maybe(floats), "t": count},
     },
-    VariationalAutoencoder: {
-        **{"encoder": a(Network), "decoder": a(Network)},
-        **{"encoder_optimizer": a(Adam), "decoder_optimizer": a(Adam)},
-    },
+    VariationalAutoencoder: _autoencoder,
+    ConditionalAutoencoder: {**_autoencoder, "prior": matrix, "prior_optimizer": a(Adam)},
     CrossEntropy: {},
     BinaryCrossEntropy: {},
     SquaredError: {"targets": one_of(Values, StandardizedValues)},
     Replay: {
         **{"alpha": either(one_of("1/k", "n/N"), share)},
         **{"loss": maybe(a(Loss)), "tasks": count, "n": count, "seen": count},
+    },
+    SoftReplay: {
+        **{"alpha": either(one_of("1/k", "n/N"), share), "T": positive},
+        **{"tasks": count, "n": count, "seen": count, "old": integers},
     },
     AsymmetricCrossEntropy: {},
     DarkReplay: {"alpha": number, "beta": number, "loss": maybe(a(Loss))},
@@ -305,16 +321,14 @@ FIELDS = {
     SharedMemory: _shared,
     GreedyMemory: _shared,
     Everything: {"samples": maybe(a(Samples))},
-    GeneratorMemory: {
-        **{**_painting, "samples": nothing, "tasks": count, "heads": by_number(integers)},
-        **{"generator": maybe(a(VariationalAutoencoder)), "labeller": maybe(a(Network))},
-    },
+    GeneratorMemory: {**_imagining, "generator": maybe(exactly(VariationalAutoencoder))},
+    ConditionalGeneratorMemory: {**_imagining, "generator": maybe(exactly(ConditionalAutoencoder))},
     Gating: {"share": rate, "masks": by_number(list_of(mask))},
     Separate: {"current": maybe(count), "thetas": by_number(floats)},
     NearestMean: {"at": index, "means": maybe(means)},
     GenerativeClassifier: {
         **{**_painting, "samples": draws, "seed": count},
-        "models": by_number(a(VariationalAutoencoder)),
+        "models": by_number(exactly(VariationalAutoencoder)),
     },
     Method: _method,
     Classes: {"labels": maybe(labels), "tasks": by_task(integers), "untold": integers},
@@ -664,6 +678,17 @@ def _whole_autoencoder(model, name):
         _check_layout(vars(adam).values(), network)
 
 
+def _whole_conditional(model, name):
+    _whole_autoencoder(model, name)
+    prior, adam = model.prior, model.prior_optimizer
+    _require(prior.shape[1] == 2 * model.latent, f"{name} has a mean and a variance for every entry of z")
+    _require(prior.dtype == model.dtype, f"{name}'s prior has its dtype")
+    _require(adam.learning_rate <= 1, f"{name}'s steps are small")
+    for vector in (adam.m, adam.v):
+        fits = vector is None or (vector.dtype == prior.dtype and len(vector) <= prior.size)
+        _require(fits, f"{name}'s prior has moved with all its moments")
+
+
 def _widths(network):
     return tuple(layer.outputs for layer in _linear(network)[:-1])
 
@@ -685,6 +710,16 @@ def _whole_generator(memory, name):
     for outputs in memory.heads.values():
         fits = len(outputs) and _are_outputs(outputs, memory.labeller.outputs)
         _require(fits, f"{name}'s heads are outputs, in order")
+
+
+def _whole_conditions(memory, name):
+    _whole_generator(memory, name)
+    for outputs in memory.heads.values():
+        _require(outputs[-1] < len(memory.generator.prior), f"{name} has a prior for every class")
+
+
+def _whole_soft(term, name):
+    _require(_are_outputs(term.old, LARGEST), f"{name}'s old classes are outputs, in order")
 
 
 def _whole_samples(samples, name):
@@ -728,6 +763,8 @@ WHOLE = {
     Network: _whole_network,
     Adam: _whole_adam,
     VariationalAutoencoder: _whole_autoencoder,
+    ConditionalAutoencoder: _whole_conditional,
+    SoftReplay: _whole_soft,
     Logits: _whole_logits,
     Features: _whole_distillation,
     Relations: _whole_distillation,
@@ -743,6 +780,7 @@ WHOLE = {
     SharedMemory: _whole_memory,
     GreedyMemory: _whole_memory,
     GeneratorMemory: _whole_generator,
+    ConditionalGeneratorMemory: _whole_conditions,
     GenerativeClassifier: _whole_painting,
     Method: _whole_method,
     Classes: _whole_classes,
@@ -802,6 +840,9 @@ def _check_term(term, learner):
             _require(issubclass(loss.targets, Values) == of_values, "all losses are of one kind")
     if isinstance(term, Replay | DarkReplay):
         _require(term.loss is not None, "what is replayed has a loss")
+    if isinstance(term, SoftReplay):
+        _require(bool(term.tasks) == bool(len(term.old)), "who has learned knows classes")
+        _require((term.old < _remembered(learner.memory)).all(), "there are logits of every old class")
     _check_layout([vars(term).get(name) for name in ("anchor", "importance", "basis")], network)
     if teacher is None:
         return
@@ -809,6 +850,13 @@ def _check_term(term, learner):
     if not term.given:
         _require(_has_been(teacher, network), "a teacher is what the student was")
         _require(not of_values or teacher.outputs == network.outputs, "a teacher has all values")
+
+
+def _remembered(memory):
+    """Return how many outputs have logits in a memory."""
+    if isinstance(memory, GeneratorMemory):
+        return 0 if memory.labeller is None else memory.labeller.outputs
+    return 0 if memory.samples is None else memory.samples.logits.shape[1]
 
 
 def _has_been(teacher, student):

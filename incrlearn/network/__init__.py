@@ -5,7 +5,7 @@ from .layers import ACTIVATIONS, Gate, Layer, Linear, ReLU, Sigmoid, Tanh
 from .network import Move, Network, pad
 from .optimizers import OPTIMIZERS, SGD, Adam, soft_threshold
 from .standardization import Standardize, StandardizeSparse
-from .variational import VariationalAutoencoder
+from .variational import ConditionalAutoencoder, VariationalAutoencoder
 
 __all__ = [
     "ACTIVATIONS",
@@ -13,6 +13,7 @@ __all__ = [
     "OPTIMIZERS",
     "SGD",
     "Adam",
+    "ConditionalAutoencoder",
     "Gate",
     "Layer",
     "Linear",

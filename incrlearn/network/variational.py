@@ -2,7 +2,8 @@
 
     x ─► encoder ─► μ, log σ² ─► z = μ + σ ε ─► decoder ─► logits of x
 
-A generative model of what was learned: it paints replayed rows, and says how likely a row is.
+A generative model of what was learned: it paints replayed rows, and says how likely a row is. Where z has a
+prior for every class, it paints rows of the class asked for: `ConditionalAutoencoder`.
 """
 
 import copy
@@ -14,6 +15,7 @@ import numpy as np
 from .. import _checks
 from ..formulas import (
     binary_cross_entropy,
+    kl_between,
     kl_to_normal,
     log_bernoulli,
     log_mean_exp,
@@ -83,6 +85,9 @@ class VariationalAutoencoder:
     True
     """
 
+    #: what `step` takes, item by item
+    _batch = ("weight", "x")
+
     def __init__(self, inputs, hidden=(400, 400), latent=100, *, rng, dtype="float32", learning_rate=0.001):
         inputs, latent = _checks.count("inputs", inputs), _checks.count("latent", latent)
         hidden = _widths(hidden)
@@ -94,9 +99,9 @@ class VariationalAutoencoder:
 
     def __repr__(self):
         hidden = tuple(layer.outputs for layer in self.encoder.layers[:-1:2])
-        n_parameters = len(self.encoder.theta) + len(self.decoder.theta)
+        n_parameters = sum(len(theta) for _, theta, _ in self._learning())
         return (
-            f"VariationalAutoencoder({self.inputs}, hidden={hidden}, latent={self.latent}), "
+            f"{type(self).__name__}({self.inputs}, hidden={hidden}, latent={self.latent}), "
             f"{n_parameters:,} parameters, {self.dtype}"
         )
 
@@ -154,10 +159,13 @@ class VariationalAutoencoder:
         ----------
         Kingma and Welling, ICLR 2014, eq. 10 with one draw a row; Rezende et al., ICML 2014, algorithm 1.
         """
-        x = self._pixels(x)
+        return self._objective(self._pixels(x), epsilon, kl_to_normal)
+
+    def _objective(self, x, epsilon, divergence):
+        """Return the value and the gradients, those that the divergence has of its own behind the others."""
         a = self.encoder.forward(x)
         mu, log_variance = self._halves(a[-1])
-        kl, (kl_by_mu, kl_by_log_variance) = kl_to_normal(mu, log_variance)
+        kl, (kl_by_mu, kl_by_log_variance, *others) = divergence(mu, log_variance)
         z, slope = reparametrize(mu, log_variance, epsilon)
         b = self.decoder.forward(z)
         _finite("the decoder's logits", b[-1])
@@ -167,7 +175,7 @@ class VariationalAutoencoder:
         by_mu = delta + kl_by_mu
         by_log_variance = delta * slope + kl_by_log_variance
         encoder_gradient = self.encoder.backward(a, {-1: np.hstack([by_mu, by_log_variance])})
-        return surprise + kl, (encoder_gradient, decoder_gradient)
+        return surprise + kl, (encoder_gradient, decoder_gradient, *others)
 
     def step(self, batches, rng):
         """Take one step of Adam on a weighted sum of batches, with fresh noise for each.
@@ -195,17 +203,23 @@ class VariationalAutoencoder:
         """
         batches = self._weighted(batches)
         with _untouched_by_errors(rng), np.errstate(over="ignore", invalid="ignore"):
-            value, encoder_gradient, decoder_gradient = 0.0, 0.0, 0.0
-            for weight, x in batches:
-                part, (by_encoder, by_decoder) = self.objective(x, rng.standard_normal((len(x), self.latent)))
+            value, gradients = 0.0, [0.0] * len(self._learning())
+            for weight, x, *y in batches:
+                part, by = self.objective(x, rng.standard_normal((len(x), self.latent)), *y)
                 value += weight * part
-                encoder_gradient += weight * by_encoder
-                decoder_gradient += weight * by_decoder
-            _finite("the encoder's gradient", encoder_gradient @ encoder_gradient)
-            _finite("the decoder's gradient", decoder_gradient @ decoder_gradient)
-            self.encoder_optimizer.step(self.encoder.theta, encoder_gradient)
-            self.decoder_optimizer.step(self.decoder.theta, decoder_gradient)
+                gradients = [gradient + weight * one for gradient, one in zip(gradients, by, strict=True)]
+            for (name, _, _), gradient in zip(self._learning(), gradients, strict=True):
+                _finite(f"the {name}'s gradient", gradient @ gradient)
+            for (_, theta, optimizer), gradient in zip(self._learning(), gradients, strict=True):
+                optimizer.step(theta, gradient)
         return value
+
+    def _learning(self):
+        """Return what learns: names, vectors of parameters and optimizers, in the order of the gradients."""
+        return [
+            ("encoder", self.encoder.theta, self.encoder_optimizer),
+            ("decoder", self.decoder.theta, self.decoder_optimizer),
+        ]
 
     # ---- using what was learned --------------------------------------------------------------------
 
@@ -235,9 +249,10 @@ class VariationalAutoencoder:
         """
         n = _checks.count("n", n)
         with _untouched_by_errors(rng), np.errstate(over="ignore", invalid="ignore"):
-            logits = self.decoder(rng.standard_normal((n, self.latent)))
-            _finite("the decoder's logits", logits)
-        return sigmoid(logits)
+            return self._paint(rng.standard_normal((n, self.latent)))
+
+    def _paint(self, z):
+        return sigmoid(_finite("the decoder's logits", self.decoder(z)))
 
     def log_likelihood(self, x, samples, rng):
         """Estimate log p(x) of every row by importance sampling.
@@ -293,8 +308,11 @@ class VariationalAutoencoder:
         z, _ = reparametrize(mu, log_variance, np.tile(epsilon, (n, 1)))
         logits = self.decoder(z).reshape(n, samples, self.inputs)
         log_likelihood = _finite("log p(x|z)", log_bernoulli(x[:, None], logits))
-        log_prior_to_posterior = log_normal(z) - log_normal(z, mu, log_variance)
+        log_prior_to_posterior = self._log_prior(z) - log_normal(z, mu, log_variance)
         return log_likelihood + log_prior_to_posterior.reshape(n, samples)
+
+    def _log_prior(self, z):
+        return log_normal(z)
 
     # ---- looking at arguments ----------------------------------------------------------------------
 
@@ -309,19 +327,180 @@ class VariationalAutoencoder:
         return x
 
     def _weighted(self, batches):
-        """Return the batches of a step as pairs (weight, x), checked."""
+        """Return the batches of a step, checked."""
+        size = len(self._batch)
+        one = f"{'pair' if size == 2 else 'triple'}{{}} ({', '.join(self._batch)})"
         if not isinstance(batches, list | tuple):
-            raise TypeError(f"batches must be a list of pairs (weight, x), got {type(batches).__name__}")
+            raise TypeError(f"batches must be a list of {one.format('s')}, got {type(batches).__name__}")
         if not batches:
-            raise ValueError("batches must hold at least one pair (weight, x), got none")
-        if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in batches):
-            raise TypeError("batches must be a list of pairs (weight, x), as [(0.5, new), (0.5, replayed)]")
-        return [(_checks.strength("weight", weight), self._pixels(x)) for weight, x in batches]
+            raise ValueError(f"batches must hold at least one {one.format('')}, got none")
+        if not all(isinstance(batch, list | tuple) and len(batch) == size for batch in batches):
+            raise TypeError(f"batches must be a list of {one.format('s')}, such as [new, replayed]")
+        return [(_checks.strength("weight", weight), self._pixels(x), *y) for weight, x, *y in batches]
 
     def _halves(self, encoded):
         """Return μ and log σ², the two halves of what the encoder says."""
         _finite("the encoder's μ or log σ²", encoded)
         return np.split(encoded, 2, axis=1)
+
+
+class ConditionalAutoencoder(VariationalAutoencoder):
+    """A model of how rows of every class come about: each class c has its own Gaussian in the latent space.
+
+        c ~ all classes evenly          z ~ N(μ_c, σ_c²)          x ~ Bernoulli(σ(decoder(z)))
+
+    μ_c and log σ_c² are learned with encoder and decoder, each class's from its own rows:
+
+        L = 1/n Σᵢ [−log p(xᵢ|zᵢ) + KL(q(z|xᵢ) ‖ N(μ_yᵢ, σ_yᵢ²))]          q(z|x) = N(μ, σ²)
+
+    Parameters
+    ----------
+    inputs, hidden, latent, rng, dtype, learning_rate :
+        As for `VariationalAutoencoder`.
+    classes : int
+        How many classes there are to begin with, ≥ 0; `grow` adds more.
+
+    Attributes
+    ----------
+    prior : ndarray of shape (classes, 2 latent)
+        A row [μ_c, log σ_c²] for every class. At first μ_c ~ N(0, 1), so that no two are alike, and σ_c = 1.
+    prior_optimizer : Adam
+
+    References
+    ----------
+    Van de Ven, Siegelmann and Tolias, "Brain-inspired replay for continual learning with artificial neural
+    networks", Nature Communications 11, 2020.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> vae = ConditionalAutoencoder(2, (8,), 1, classes=2, rng=rng, learning_rate=0.01)
+    >>> x, y = np.repeat([[0.0, 0.0], [1.0, 1.0]], 64, axis=0), np.repeat([0, 1], 64)
+    >>> values = [vae.step([(1.0, x, y)], rng) for _ in range(500)]
+    >>> vae.sample_of([1, 0, 1], rng).round()
+    array([[1., 1.],
+           [0., 0.],
+           [1., 1.]], dtype=float32)
+    """
+
+    _batch = ("weight", "x", "y")
+
+    def __init__(self, inputs, hidden=(400, 400), latent=100, classes=0, *, rng, **options):
+        super().__init__(inputs, hidden, latent, rng=rng, **options)
+        self.prior = np.empty((0, 2 * self.latent), self.dtype)
+        self.prior_optimizer = Adam(self.encoder_optimizer.learning_rate)
+        self.grow(_checks.count("classes", classes, low=0), rng)
+
+    def grow(self, n, rng):
+        """Add the Gaussians of n more classes; those that there are stay."""
+        shape = _checks.count("n", n, low=0), self.latent
+        rows = np.hstack([_checks.generator("rng", rng).standard_normal(shape), np.zeros(shape)])
+        self.prior = np.concatenate([self.prior, rows.astype(self.dtype)])
+
+    def objective(self, x, epsilon, y):
+        """Return the negative evidence lower bound of rows and their classes, and its gradients.
+
+            L = 1/n Σᵢ [−log p(xᵢ|zᵢ) + KL(q(z|xᵢ) ‖ N(μ_yᵢ, σ_yᵢ²))]          z = μ + σ ε
+
+        What reaches a class's μ_c and log σ_c² is the sum over its own rows.
+
+        Parameters
+        ----------
+        x : array_like of shape (n, inputs)
+            In [0, 1].
+        epsilon : array_like of shape (n, latent)
+            ε, drawn from N(0, 1).
+        y : array_like of shape (n,)
+            The rows' classes, from 0.
+
+        Returns
+        -------
+        value : float
+        gradients : three ndarrays
+            With respect to `encoder.theta`, `decoder.theta` and, row after row, `prior`.
+
+        Raises
+        ------
+        TypeError, ValueError, FloatingPointError
+            As `VariationalAutoencoder.objective`, and if y does not hold a class for every row.
+        """
+        x = self._pixels(x)
+        y = self._classes(y)
+        if len(y) != len(x):
+            raise ValueError(f"y must hold a class for each of {len(x)} rows, got {len(y)}")
+        return self._objective(x, epsilon, lambda mu, log_variance: self._to_prior(mu, log_variance, y))
+
+    def _to_prior(self, mu, log_variance, y):
+        """Return how far q is from each row's own Gaussian, and the gradients, that of the prior the last."""
+        kl, (by_mu, by_log_variance, *by_prior) = kl_between(mu, log_variance, *self._halves(self.prior[y]))
+        is_of_class = np.equal.outer(np.arange(len(self.prior)), y).astype(self.dtype)
+        return kl, (by_mu, by_log_variance, (is_of_class @ np.hstack(by_prior)).reshape(-1))
+
+    def _learning(self):
+        return [*super()._learning(), ("prior", self.prior.reshape(-1), self.prior_optimizer)]
+
+    def sample(self, n, rng):
+        """Paint n rows, of classes that are drawn evenly. See `VariationalAutoencoder.sample`."""
+        n = _checks.count("n", n)
+        self._need_classes()
+        with _untouched_by_errors(rng):
+            return self.sample_of(rng.integers(len(self.prior), size=n), rng)
+
+    def sample_of(self, y, rng):
+        """Paint a row of every class that is asked for: the probabilities of its pixels.
+
+            x = σ(decoder(z))          z ~ N(μ_y, σ_y²)
+
+        Parameters
+        ----------
+        y : array_like of shape (n,)
+            Classes, from 0.
+        rng : numpy.random.Generator
+            Where z is drawn from.
+
+        Returns
+        -------
+        ndarray of shape (n, inputs)
+            In [0, 1].
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not what is asked for.
+        FloatingPointError
+            If z or the decoder's logits are NaN or infinite.
+        """
+        mu, log_variance = np.split(self.prior[self._classes(y)], 2, axis=1)
+        with _untouched_by_errors(rng), np.errstate(over="ignore", invalid="ignore"):
+            z, _ = reparametrize(mu, log_variance, rng.standard_normal(mu.shape))
+            return self._paint(z)
+
+    def log_likelihood(self, x, samples, rng):
+        """Estimate log p(x) of every row, whatever its class. See `VariationalAutoencoder.log_likelihood`."""
+        self._need_classes()
+        return super().log_likelihood(x, samples, rng)
+
+    def _log_prior(self, z):
+        """Return log p(z), p the mixture 1/C Σ_c N(μ_c, σ_c²) of all classes."""
+        mu, log_variance = np.split(self.prior.astype(np.float64), 2, axis=1)
+        return log_mean_exp(log_normal(z[:, None], mu, log_variance))
+
+    def _need_classes(self):
+        if not len(self.prior):
+            raise ValueError("there must be a class to paint: call grow(n, rng)")
+
+    def _classes(self, y):
+        """Return y as classes that have a Gaussian."""
+        y = _checks.as_array("y", y)
+        if y.ndim != 1 or not len(y):
+            raise ValueError(f"y must be a vector of classes, got shape {y.shape}")
+        if y.dtype.kind not in "iu":
+            raise TypeError(f"y must hold classes, whole numbers from 0, got dtype {y.dtype}")
+        if y.min() < 0 or y.max() >= len(self.prior):
+            raise ValueError(
+                f"y must hold classes from 0 to {len(self.prior) - 1}, got {y.min()} to {y.max()}"
+            )
+        return y
 
 
 @contextmanager

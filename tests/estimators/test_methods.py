@@ -229,7 +229,7 @@ def test_a_method_that_must_not_be_told_the_task_says_so(name):
 # ---- what is painted ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["generative_replay", "generative_classifier"])
+@pytest.mark.parametrize("name", ["generative_replay", "bir", "generative_classifier"])
 @pytest.mark.parametrize("learned_before", [False, True])
 @pytest.mark.parametrize(
     ("x", "message"),

@@ -205,6 +205,14 @@ RELATIONS = [
 
 
 KL = case("kl_to_normal", "", normals, (0, 1), MEAN, (0, 1))
+KL_BETWEEN = case(
+    "kl_between",
+    "",
+    lambda s, n, k: (*normals(s, n, k), *normals(s, n, k)),
+    (0, 1, 2, 3),
+    MEAN,
+    (0, 1, 2, 3),
+)
 
 
 def half_square(mu, log_variance, epsilon):
@@ -226,7 +234,7 @@ REPARAMETRIZE = Formula(
     (0, 1),
 )
 
-VARIATIONAL = [KL, REPARAMETRIZE]
+VARIATIONAL = [KL, KL_BETWEEN, REPARAMETRIZE]
 
 FORMULAS = [*LOSSES, *PLAIN, *ANCHORED, *DIVERGENCES, *DISTILLED, *FEATURES, *RELATIONS, *VARIATIONAL]
 

@@ -10,6 +10,7 @@ from scipy import integrate, special, stats
 
 from incrlearn.formulas import (
     binary_cross_entropy,
+    kl_between,
     kl_to_normal,
     log_bernoulli,
     log_mean_exp,
@@ -19,7 +20,7 @@ from incrlearn.formulas import (
 )
 from tests.oracles import agree
 
-from .cases import KL, LOSSES, REPARAMETRIZE, Drawn, each
+from .cases import KL, KL_BETWEEN, LOSSES, REPARAMETRIZE, Drawn, each
 
 BINARY = next(formula for formula in LOSSES if formula.name == "binary_cross_entropy")
 RNG = np.random.default_rng
@@ -84,6 +85,70 @@ def test_a_divergence_beyond_all_numbers_is_reported(dtype, mu, log_variance):
     arguments = np.array([[mu, log_variance]], np.float64).clip(-np.finfo(dtype).max, np.finfo(dtype).max)
     with pytest.raises(FloatingPointError, match="the divergence overflows to inf: mu or log_variance"):
         kl_to_normal(*arguments.astype(dtype).T[..., None])
+
+
+# The divergence between two normal distributions
+
+
+def test_the_divergence_between_two_gives_the_numbers_worked_out_by_hand():
+    """½(log 9/4 + (4 + 9)/9 − 1), and a row at its prior; n = 2."""
+    value, gradients = kl_between([[1], [5]], [[np.log(4)], [1]], [[-2], [5]], [[np.log(9)], [1]])
+    agree(value, (np.log(9 / 4) + 13 / 9 - 1) / 4, 1e-15)
+    by_mu, by_log_variance, by_prior_mu, by_prior_log_variance = gradients
+    agree(by_mu, [[3 / 9 / 2], [0]], 1e-15)
+    agree(by_log_variance, [[(4 / 9 - 1) / 4], [0]], 1e-15)
+    agree(by_prior_mu, [[-3 / 9 / 2], [0]], 1e-15)
+    agree(by_prior_log_variance, [[(1 - 13 / 9) / 4], [0]], 1e-15)
+
+
+@pytest.mark.parametrize(
+    ("q", "p"), [((0.0, 1.0), (1.0, 1.0)), ((1.5, 0.5), (-1.0, 2.0)), ((-0.25, 2.0), (0.0, 0.7))]
+)
+def test_the_divergence_between_two_is_the_integral_that_it_stands_for(q, p):
+    one, other, span = stats.norm(*q), stats.norm(*p), (q[0] - 12 * q[1], q[0] + 12 * q[1])
+    expected, _ = integrate.quad(
+        lambda z: one.pdf(z) * (one.logpdf(z) - other.logpdf(z)), *span, epsabs=1e-12
+    )
+    arguments = [[[entry]] for mu, sigma in (q, p) for entry in (mu, 2 * np.log(sigma))]
+    agree(kl_between(*arguments)[0], expected, 1e-10, floor=1)
+
+
+@given(KL_BETWEEN.drawn())
+def test_the_divergence_between_two_is_positive_unless_they_are_the_same(arguments):
+    value, _ = kl_between(*arguments)
+    assert (value > 0) == any((arguments[k] != arguments[k + 2]).any() for k in (0, 1))
+    assert value >= 0
+
+
+@given(normals)
+def test_the_divergence_to_a_prior_that_is_standard_normal_is_that_to_the_normal(arguments):
+    zero = np.zeros_like(arguments[0])
+    value, gradients = kl_between(*arguments, zero, zero)
+    expected, expected_gradients = kl_to_normal(*arguments)
+    agree(value, expected, 1e-13, floor=1)
+    for gradient, wanted in zip(gradients[:2], expected_gradients, strict=True):
+        agree(gradient, wanted, 1e-13, floor=1)
+
+
+@given(KL_BETWEEN.drawn())
+def test_the_divergence_between_two_does_not_see_where_they_are_or_on_what_scale(arguments):
+    mu, log_variance, prior_mu, prior_log_variance = arguments
+    moved = 3 * mu + 5, log_variance + np.log(9), 3 * prior_mu + 5, prior_log_variance + np.log(9)
+    agree(kl_between(*moved)[0], kl_between(*arguments)[0], 1e-11, floor=1)
+
+
+@DTYPES
+def test_the_divergence_between_two_is_exact_a_hair_from_the_prior(dtype):
+    s = np.full((1, 1), np.finfo(dtype).eps / 4, dtype)
+    _, gradients = kl_between(0 * s, s, 0 * s, 0 * s)
+    assert gradients[1][0, 0] == s / 2 == -gradients[3][0, 0]
+    assert all(gradient.dtype == dtype for gradient in gradients)
+
+
+@pytest.mark.parametrize("arguments", [(0, 1e4, 0, 0), (1e200, 0, 0, 0), (1, 0, 0, -1e4)])
+def test_a_divergence_between_two_beyond_all_numbers_is_reported(arguments):
+    with pytest.raises(FloatingPointError, match="the divergence overflows to inf"):
+        kl_between(*([[float(entry)]] for entry in arguments))
 
 
 # The draw
@@ -213,7 +278,7 @@ def test_likelihoods_keep_the_dtype_and_stand_extreme_arguments(dtype):
             agree(result, wanted, 1e-6)
 
 
-@each([KL, REPARAMETRIZE])
+@each([KL, KL_BETWEEN, REPARAMETRIZE])
 def test_a_formula_of_normals_refuses_to_broadcast(formula):
     mu, *others = (np.zeros((3, 2)) for _ in formula.rows)
     others[-1] = np.zeros((3, 1))

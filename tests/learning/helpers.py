@@ -29,6 +29,7 @@ def pixels(labels, n=10, seed=0):
 #: generators so small that they cost nothing
 TINY = {
     "generative_replay": "generative_replay(hidden=(8,), latent=2)",
+    "bir": "bir(hidden=(8,), latent=2)",
     "generative_classifier": "generative_classifier(hidden=(8,), latent=2, samples=5)",
 }
 

@@ -35,6 +35,7 @@ from incrlearn.learning import (
     Relations,
     Replay,
     ReservoirMemory,
+    SoftReplay,
     SquaredError,
 )
 from incrlearn.network import SGD
@@ -271,7 +272,7 @@ def alpha(term, tasks):
     """What the term leaves to L₀ at the last of so many tasks."""
     if isinstance(term, AsymmetricCrossEntropy | DistilledBinaryCrossEntropy):
         return 0.0
-    share = term.alpha if isinstance(term, Replay | Logits) else 1.0
+    share = term.alpha if isinstance(term, Replay | SoftReplay | Logits) else 1.0
     return 1 / tasks if share in ("1/k", "n/N") else share  # all tasks of a scene have as many rows
 
 
@@ -300,16 +301,35 @@ def distilled_binary_cross_entropy(term, look):
     return oracles.binary_cross_entropy(z, y)
 
 
+def stored_logits(row, moment):
+    """What a replayed row was answered when it was stored, and for later outputs when they were added."""
+    past = moment.past
+    (came,) = [k for k, task in enumerate(past) if (task.x == row).all(axis=1).any()]
+    h = forward(past[came].network, past[came].network.theta, row[None])[-1][0]
+    moments = [(task.network, task.way[0][0]) for task in past[came + 1 :]]
+    for network, theta in [*moments, (moment.learner.network, moment.beginning)]:
+        h = np.concatenate([h, forward(network, theta, row[None])[-1][0, len(h) :]])
+    return h
+
+
+def soft_replay(term, look):
+    """Row by row: the sum over old classes that compete for it alone, p being 0 for the others."""
+    old, total = {int(label) for past in look.moment.past for label in past.y}, 0.0
+    for i, (row, task) in enumerate(zip(look.samples.x, look.samples.task, strict=True)):
+        competing = look.moment.competing[task]
+        known = [k for k, output in enumerate(competing) if output in old]
+        log_q = oracles.log_softmax(look.a[-1][i : i + 1, competing] / term.T)[0, known]
+        h = stored_logits(row, look.moment)[competing][known]
+        log_p = oracles.log_softmax(h[None] / term.T)[0]
+        total = total + term.T**2 * anp.sum(np.exp(log_p) * (log_p - log_q))
+    return (1 - alpha(term, look.moment.tasks)) * total / len(look.samples)
+
+
 def dark_replay(term, look):
-    """What each replayed row was answered when it was stored, and for later outputs when they were added."""
-    z, past, total = look.a[-1], look.moment.past, 0.0
+    """How far each replayed row is from what it was answered."""
+    z, total = look.a[-1], 0.0
     for i, row in enumerate(look.samples.x):
-        (came,) = [k for k, task in enumerate(past) if (task.x == row).all(axis=1).any()]
-        h = forward(past[came].network, past[came].network.theta, row[None])[-1][0]
-        moments = [(task.network, task.way[0][0]) for task in past[came + 1 :]]
-        for network, theta in [*moments, (look.moment.learner.network, look.moment.beginning)]:
-            h = np.concatenate([h, forward(network, theta, row[None])[-1][0, len(h) :]])
-        total = total + term.alpha * anp.sum((z[i] - h) ** 2)
+        total = total + term.alpha * anp.sum((z[i] - stored_logits(row, look.moment)) ** 2)
     name = next(name for name, kind in LOSSES.items() if isinstance(look.moment.learner.loss, kind))
     return total / len(look.samples) + term.beta * loss(name, look)
 
@@ -392,6 +412,7 @@ ORACLES = {
     SquaredError: lambda term, look: loss("squared_error", look),
     Replay: replay,
     AsymmetricCrossEntropy: asymmetric_cross_entropy,
+    SoftReplay: soft_replay,
     DarkReplay: dark_replay,
     DistilledBinaryCrossEntropy: distilled_binary_cross_entropy,
     EWC: ewc,
@@ -450,6 +471,7 @@ def drawn_terms(kind, scene, given):
     return {
         Replay: lambda: st.builds(Replay, SHARES | st.sampled_from(["1/k", "n/N"]), losses(scene)),
         Logits: lambda: logits_terms(teacher),
+        SoftReplay: lambda: st.builds(SoftReplay, SHARES | st.sampled_from(["1/k", "n/N"]), TEMPERATURES),
         DarkReplay: lambda: st.builds(DarkReplay, STRENGTHS, STRENGTHS),
         DistilledBinaryCrossEntropy: lambda: st.builds(DistilledBinaryCrossEntropy, TEMPERATURES),
         EWC: lambda: st.builds(EWC, STRENGTHS, st.sampled_from(["exact", "empirical"]), BOTH, SHARES),

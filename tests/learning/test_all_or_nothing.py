@@ -247,7 +247,12 @@ def learns_on_as_if_nothing_had_been(learner, twin, before):
 
 @pytest.mark.parametrize("front", [False, True], ids=["", "behind Standardize"])
 @pytest.mark.parametrize(
-    ("name", "k"), [*[(name, 3) for name in METHODS], ("generative_replay", 12), ("generative_classifier", 1)]
+    ("name", "k"),
+    [
+        *[(name, 3) for name in METHODS],
+        *[("generative_replay", 12), ("bir", 10), ("bir", 11), ("bir", 12)],
+        ("generative_classifier", 1),
+    ],
 )
 def test_numbers_that_go_bad_at_any_step_of_any_method_leave_no_trace(name, k, front, monkeypatch):
     """At the k-th step of an optimizer: of the network's, and then of those of the method's own models."""

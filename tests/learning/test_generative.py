@@ -7,8 +7,17 @@ import pytest
 from scipy.sparse import csr_array
 
 from incrlearn import Learner, Method, Network
-from incrlearn.learning import GenerativeClassifier, GeneratorMemory, Replay
-from incrlearn.network import VariationalAutoencoder
+from incrlearn.formulas import forward_kl
+from incrlearn.learning import (
+    ConditionalGeneratorMemory,
+    DarkReplay,
+    GenerativeClassifier,
+    GeneratorMemory,
+    Replay,
+    SoftReplay,
+)
+from incrlearn.network import ConditionalAutoencoder, VariationalAutoencoder
+from tests.oracles import agree
 
 from .helpers import arrays, pixels, rng, small_network, state
 
@@ -18,6 +27,15 @@ TASKS = [pixels([0, 1]), pixels([2, 3], seed=1), pixels([1, 4], seed=2)]
 
 def replaying(told=False, tasks=2, dtype="float32", **options):
     recipe = Method([Replay("1/k")], GeneratorMemory(**SMALL))
+    options = {"steps": 6, "batch_size": 8, **options}
+    learner = Learner(small_network(dtype=dtype), recipe, rng=rng(), **options)
+    for number, (x, y) in enumerate(TASKS[:tasks]):
+        learner.learn(x, y, task=number if told else None)
+    return learner
+
+
+def by_class(told=False, tasks=2, dtype="float32", terms=None, **options):
+    recipe = Method(terms or [SoftReplay()], ConditionalGeneratorMemory(**SMALL))
     options = {"steps": 6, "batch_size": 8, **options}
     learner = Learner(small_network(dtype=dtype), recipe, rng=rng(), **options)
     for number, (x, y) in enumerate(TASKS[:tasks]):
@@ -116,7 +134,7 @@ def test_at_task_k_the_generator_learns_from_the_new_task_by_1_over_k_and_else_f
         assert state(old) == frozen  # the one that imagined is another, and stays as it was
 
 
-@pytest.mark.parametrize("learner", [replaying, classifying], ids=["memory", "classifier"])
+@pytest.mark.parametrize("learner", [replaying, by_class, classifying])
 def test_no_row_that_was_learned_is_held_anywhere(learner):
     learner = learner(tasks=3)
     rows = {row.tobytes() for x, _ in TASKS for row in x.astype(np.float32)}
@@ -131,6 +149,127 @@ def test_the_generator_is_of_the_network_s_precision():
         memory = replaying(tasks=1, dtype=dtype).memory
         assert memory.generator.dtype == dtype
         assert memory.draw(3, rng()).x.dtype == dtype
+
+
+# ---- a memory that imagines class by class -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_every_class_that_was_seen_is_imagined_as_often_with_what_the_network_says(told):
+    learner = by_class(told, 3)
+    drawn = learner.memory.draw(1000, rng(1))
+    pairs = [(0, 0), (0, 1), (1, 2), (1, 3), (2, 1), (2, 4)] if told else [(-1, c) for c in range(5)]
+    found, counts = np.unique(np.stack([drawn.task, drawn.y], axis=1), axis=0, return_counts=True)
+    assert list(map(tuple, found.tolist())) == pairs
+    assert np.abs(counts - 1000 / len(pairs)).max() < 4 * np.sqrt(1000 / len(pairs))
+    assert ((drawn.x >= 0) & (drawn.x <= 1)).all()
+    assert state(drawn.logits) == state(learner.network(drawn.x))
+
+
+def test_what_is_imagined_is_painted_from_the_gaussian_of_its_class(monkeypatch):
+    asked, sample_of = [], ConditionalAutoencoder.sample_of
+    monkeypatch.setattr(
+        ConditionalAutoencoder,
+        "sample_of",
+        lambda self, y, rng: asked.append(sample_of(self, y, rng)) or asked.append(y) or asked[-2],
+    )
+    drawn = by_class().memory.draw(20, rng(1))
+    assert state(asked[-2]) == state(drawn.x)
+    assert state(asked[-1]) == state(drawn.y)
+
+
+def test_a_class_that_was_only_announced_is_never_imagined_by_class():
+    learner = by_class(classes=[9, 0, 1, 2, 3, 8])
+    assert set(learner.memory.draw(200, rng()).y) == {1, 2, 3, 4}
+
+
+def test_nothing_is_imagined_by_class_before_the_first_task_and_no_number_drawn():
+    random = rng()
+    before = state(random)
+    assert ConditionalGeneratorMemory(**SMALL).draw(5, random) is None
+    assert state(random) == before
+
+
+def test_drawing_by_class_changes_nothing():
+    memory = by_class().memory
+    before = state(memory)
+    same, again, other = (memory.draw(5, rng(seed)) for seed in (1, 1, 2))
+    assert state(memory) == before
+    assert state(same) == state(again) != state(other)
+
+
+def test_the_prior_grows_by_a_row_a_class_and_the_generator_learns_old_and_new_by_class(monkeypatch):
+    steps, step = [], ConditionalAutoencoder.step
+    monkeypatch.setattr(
+        ConditionalAutoencoder,
+        "step",
+        lambda self, batches, rng: steps.append(batches) or step(self, batches, rng),
+    )
+    learner, seen = by_class(tasks=0), set()
+    for k, ((x, y), classes) in enumerate(zip(TASKS, (2, 4, 5), strict=True), 1):
+        steps.clear()
+        old = learner.memory.generator
+        frozen = state(old)
+        learner.learn(x, y)
+        label_of = {row.tobytes(): label for row, label in zip(x.astype(np.float32), y, strict=True)}
+        assert len(learner.memory.generator.prior) == classes
+        assert len(steps) == 6
+        for (new_weight, rows, labels), *imagined in steps:
+            assert new_weight == 1 / k
+            assert [label_of[row.tobytes()] for row in rows] == labels.tolist()
+            assert [weight for weight, _, _ in imagined] == [1 - 1 / k] * (k > 1)
+            assert all(set(old_classes) <= seen for _, _, old_classes in imagined)
+        assert state(old) == frozen
+        seen |= set(y.tolist())
+
+
+def test_soft_replay_is_worked_out_by_hand():
+    """At the third task, of classes 1 and 4: what the network said, in 1/T, and of class 4 nothing."""
+    learner = by_class(tasks=2, dtype="float64")
+    learner._targets.learn(np.array([4]), None)
+    learner.network.grow(1, rng())
+    drawn = learner.memory.draw(7, rng(2))
+    a = [None, rng(3).normal(size=(7, 5))]
+    value, gradients = learner.terms[0](a, learner._targets.batch(drawn))
+    p = np.exp(drawn.logits / 2)
+    p /= p.sum(axis=1, keepdims=True)
+    q = np.exp(a[-1] / 2)
+    q /= q.sum(axis=1, keepdims=True)
+    agree(value, (1 - 1 / 3) * 4 * np.mean(np.sum(p * np.log(p / q[:, :4]), axis=1)), 1e-12)
+    agree(gradients[-1], (1 - 1 / 3) * 2 * (q - np.pad(p, ((0, 0), (0, 1)))) / 7, 1e-12)
+
+
+def test_soft_replay_of_told_tasks_looks_at_the_outputs_of_each_row_s_task():
+    learner = by_class(True, 2, "float64")
+    drawn = learner.memory.draw(9, rng(2))
+    z = rng(3).normal(size=(9, 4))
+    value, gradients = learner.terms[0]([None, z], learner._targets.batch(drawn))
+    expected = 0.0
+    for i, task in enumerate(drawn.task):
+        head = slice(2 * task, 2 * task + 2)
+        kl, slope = forward_kl(z[i : i + 1, head], drawn.logits[i : i + 1, head], 2.0)
+        expected += (1 - 1 / 3) * kl / 9
+        agree(gradients[-1][i, head], (1 - 1 / 3) * slope[0] / 9, 1e-12)
+        assert not np.delete(gradients[-1][i], [2 * task, 2 * task + 1]).any()
+    agree(value, expected, 1e-12)
+
+
+def test_what_the_network_said_of_classes_that_it_had_not_learned_is_no_target():
+    learner = by_class(tasks=1, classes=[0, 1, 7, 8])
+    drawn = learner.memory.draw(5, rng())
+    z = np.zeros((5, 4), np.float32)
+    _, gradients = learner.terms[0]([None, z], learner._targets.batch(drawn))
+    assert (gradients[-1][:, 2:] > 0).all()  # down: p = 0
+
+
+def test_logits_of_what_is_imagined_serve_dark_replay_with_classes_that_come():
+    learner = by_class(tasks=3, terms=[DarkReplay(0.3)])
+    assert np.isfinite(learner.network.theta).all()
+    a = [None, rng(3).normal(size=(7, 6))]
+    drawn = learner.memory.draw(7, rng(2))
+    value, gradients = learner.terms[0](a, learner._targets.batch(drawn))
+    agree(value, 0.3 * np.mean(np.sum((a[-1][:, :5] - drawn.logits) ** 2, axis=1)), 1e-6)
+    assert not gradients[-1][:, 5:].any()
 
 
 # ---- a classifier that is made of generators -----------------------------------------------------------
@@ -222,7 +361,7 @@ UNPAINTABLE = {
 
 @pytest.mark.parametrize(("x", "message"), UNPAINTABLE.values(), ids=UNPAINTABLE)
 @pytest.mark.parametrize("tasks", [0, 1])
-@pytest.mark.parametrize("learner", [replaying, classifying], ids=["memory", "classifier"])
+@pytest.mark.parametrize("learner", [replaying, by_class, classifying])
 def test_what_can_not_be_painted_is_refused_and_leaves_the_learner_as_it_was(learner, tasks, x, message):
     learner = learner(tasks=tasks)
     before = state(learner)
@@ -247,7 +386,7 @@ def test_what_can_not_be_painted_is_refused_before_the_first_step(steps):
     assert steps == []
 
 
-@pytest.mark.parametrize("kind", [GeneratorMemory, GenerativeClassifier])
+@pytest.mark.parametrize("kind", [GeneratorMemory, ConditionalGeneratorMemory, GenerativeClassifier])
 @pytest.mark.parametrize(
     ("name", "bad"),
     [

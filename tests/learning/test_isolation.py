@@ -89,14 +89,13 @@ def test_parameters_of_silent_units_are_never_touched():
     assert other_outputs
 
 
-@pytest.mark.parametrize("optimizer", [Adam(0.05), SGD(0.05, momentum=0.9)])
-def test_silent_units_are_not_carried_on_by_the_momentum_of_the_task_before(optimizer):
-    learner = learner_of(Gating(0.6), optimizer=optimizer)
-    for task, labels in VISITS[:2]:
-        before = learner.network.theta.copy()
-        learner.learn(*points(labels), task=task)
-        (mask,) = learner.isolation.masks[list(learner._targets.tasks).index(task)]
-        assert not touched(learner.network, before)[mask == 0].any()
+def test_the_optimizer_goes_on_from_task_to_task_where_units_are_shared_and_begins_anew_where_none_are():
+    for isolation, times in ((Gating(0.6), 2), (Separate(), 1)):
+        learner = learner_of(isolation, optimizer=Adam(0.05))
+        learner.learn(*points(VISITS[0][1]), task=VISITS[0][0])
+        steps = learner.optimizer.t
+        learner.learn(*points(VISITS[1][1]), task=VISITS[1][0])
+        assert learner.optimizer.t == times * steps
 
 
 def test_a_task_is_answered_by_the_network_in_which_its_silent_units_say_zero():

@@ -125,6 +125,7 @@ OTHERS = {
     "separate": ["a", "b", "a"],
     "icarl(per_class=3)": [None] * 3,
     "generative_replay(hidden=(3,), latent=2)": [None, "a", "a"],
+    "bir(hidden=(3,), latent=2)": [None, "a", "a"],
     "generative_classifier(hidden=(3,), latent=2)": [None] * 3,
 }
 

@@ -22,6 +22,7 @@ from incrlearn.learning import (
     AsymmetricCrossEntropy,
     BatchTerm,
     ClassBalancedMemory,
+    ConditionalGeneratorMemory,
     DarkReplay,
     DistilledBinaryCrossEntropy,
     ElasticNet,
@@ -39,6 +40,7 @@ from incrlearn.learning import (
     ReservoirMemory,
     Samples,
     Separate,
+    SoftReplay,
     method,
 )
 
@@ -80,6 +82,7 @@ RECIPES = {
     "gem": ([(GEM, {})], {"memory": ClassBalancedMemory}),
     "ogd": ([(OGD, {"per_task": 50})], {}),
     "generative_replay": ([(Replay, {"alpha": "1/k"})], {"memory": GeneratorMemory}),
+    "bir": ([(SoftReplay, {"alpha": "1/k", "T": 2.0})], {"memory": ConditionalGeneratorMemory}),
     "generative_classifier": ([], {"decision": GenerativeClassifier}),
     "xdg": ([], {"isolation": Gating}),
     "separate": ([], {"isolation": Separate}),
@@ -302,6 +305,9 @@ def test_generators_are_counted_with_their_optimizers():
     held = two_tasks("generative_replay").held_bytes()
     network_and_heads = THETA + 4 * 8
     assert held == {"samples": 0, "other": 3 * 4 * sum(vae) + network_and_heads}
+    priors = 4 * (2 * 2) * 4  # of four classes, each a mean and a variance of two entries
+    held = two_tasks("bir").held_bytes()
+    assert held == {"samples": 0, "other": 3 * (4 * sum(vae) + priors) + network_and_heads + 4 * 8}
 
 
 # ---- options and joined names --------------------------------------------------------------------------
@@ -460,6 +466,8 @@ class Only(L2):
         (([], None, Everything()), "isolation must be a Isolation|isolation must be an Isolation"),
         (([], None, None, Gating()), "decision must be a Decision"),
         (([DarkReplay()], ReservoirMemory()), "memory must keep logits.* DarkReplay"),
+        (([SoftReplay()], ReservoirMemory()), "memory must keep logits.* SoftReplay"),
+        (([SoftReplay()], GeneratorMemory()), "memory must keep logits.* SoftReplay"),
         (([DarkReplay()],), "memory is missing"),
         (([AGEM()],), "memory is missing, but AGEM"),
         (([], None, None, NearestMean()), "memory is missing, but NearestMean"),

@@ -17,6 +17,7 @@ from incrlearn.learning import (
     SI,
     BatchTerm,
     ClassBalancedMemory,
+    ConditionalGeneratorMemory,
     CrossEntropy,
     DarkReplay,
     Decision,
@@ -47,6 +48,7 @@ from incrlearn.learning import (
     Term,
     distillation,
     regularization,
+    replay,
 )
 from incrlearn.learning.samples import Classes, StandardizedValues, Values
 from incrlearn.learning.state import FIELDS, WHOLE, StateError, check_learner, put_together, take_apart
@@ -67,7 +69,7 @@ from .helpers import points, rng, small_network
 #: what a file can not hold, because there is never an object of just this class
 ABSTRACT = {Layer, Term, BatchTerm, ParameterTerm, ProximalTerm, Loss, Memory}
 ABSTRACT |= {Projection, Isolation, Decision, Distillation}
-ABSTRACT |= {distillation._InnerDistillation, regularization._Consolidation}
+ABSTRACT |= {distillation._InnerDistillation, regularization._Consolidation, replay._Rehearsal}
 #: what is made for a pass through the network, and never held
 PASSING = {Gate}
 #: what an object makes of its other fields, when its network binds it
@@ -122,7 +124,9 @@ def test_the_examples_hold_an_object_of_every_class_and_a_value_in_every_field()
     }
     # of these there is something only in the middle of a call, with an option, or for another network
     during = {("StandardizedValues", "moved"), ("SI", "w"), ("SI", "start")}
-    assert empty == during | {("Learner", "steps"), ("SGD", "v"), ("GeneratorMemory", "samples")}
+    assert empty == during | {("Learner", "steps"), ("SGD", "v")} | {
+        (kind, "samples") for kind in ("GeneratorMemory", "ConditionalGeneratorMemory")
+    }
 
 
 def test_every_class_with_arrays_of_one_length_is_looked_at_as_a_whole():
@@ -330,12 +334,13 @@ CONSOLIDATED = learner_of([EWC(), SI(), OGD(3)])
 DARK = learner_of(Method([DarkReplay(0.3, 0.5)], ReservoirMemory(6, logits=True)))
 ICARL = learner_of("icarl(per_class=2)")
 IMAGINED = learner_of("generative_replay(hidden=(3,), latent=2)", UNIT)
+BY_CLASS = learner_of("bir(hidden=(3,), latent=2)", UNIT)
 MODELS = learner_of("generative_classifier(hidden=(3,), latent=2)", UNIT)
 GATES, SEPARATE = (learner_of(name, tasks="ab") for name in ("xdg", "separate"))
 KINDS = {"icarl": ICARL, "imagined": IMAGINED, "models": MODELS, "gates": GATES, "separate": SEPARATE}
-KINDS |= {"consolidated": CONSOLIDATED, "dark": DARK}
+KINDS |= {"consolidated": CONSOLIDATED, "dark": DARK, "by class": BY_CLASS}
 EWC_, SI_, OGD_ = CONSOLIDATED.terms
-PAINTER = IMAGINED.memory.generator
+PAINTER, CONDITIONAL = IMAGINED.memory.generator, BY_CLASS.memory.generator
 
 
 def other_painter(inputs, dtype="float64", latent=2):
@@ -490,6 +495,26 @@ WRONG = {
     "a painter that has learned no task": with_(IMAGINED.memory, tasks=0),
     "a painter of no classes": with_(IMAGINED.memory, heads={-1: np.empty(0, np.int64)}),
     "a painter of nothing": with_(IMAGINED.memory, heads={}),
+    "a painter of one kind for another": with_(IMAGINED.memory, generator=CONDITIONAL),
+    "a painter of another kind for one": with_(BY_CLASS.memory, generator=PAINTER),
+    "a model of another kind": with_(MODELS.decision, models={0: CONDITIONAL}),
+    "a prior of another width": with_(CONDITIONAL, prior=CONDITIONAL.prior[:, 1:]),
+    "a prior in one row": with_(CONDITIONAL, prior=CONDITIONAL.prior[0]),
+    "a prior that is infinite": with_(CONDITIONAL, prior=np.full((3, 4), np.inf)),
+    "a prior of another type": with_(CONDITIONAL, prior=CONDITIONAL.prior.astype(np.float32)),
+    "a prior of fewer classes than there are moments": with_(CONDITIONAL, prior=CONDITIONAL.prior[1:]),
+    "a prior whose steps are large": with_(CONDITIONAL, prior_optimizer=Adam(1.5)),
+    "a conditional painter that looks at less than it paints": with_(
+        CONDITIONAL, encoder=other_painter(1).encoder
+    ),
+    "fewer priors than classes": with_(
+        BY_CLASS.memory,
+        generator=with_(CONDITIONAL, prior=CONDITIONAL.prior[:2], prior_optimizer=Adam()),
+    ),
+    "a conditional painter without a labeller": with_(BY_CLASS.memory, labeller=None),
+    "old classes below 0": with_(BY_CLASS.terms[0], old=np.array([-1, 0])),
+    "old classes twice": with_(BY_CLASS.terms[0], old=np.array([0, 0])),
+    "a temperature of 0, replayed": with_(BY_CLASS.terms[0], T=0.0),
     "a painter of classes that are not known": with_(IMAGINED.memory, heads={-1: np.array([0, 3])}),
     "a painter of a task that is none": with_(IMAGINED.memory, heads={-2: np.array([0])}),
     "likelihoods from more z than can be held": with_(MODELS.decision, samples=10**9),
@@ -598,6 +623,11 @@ UNFIT = {
     "a labeller that knows more": with_memory(IMAGINED, labeller=other_network(2, 12, 4)),
     "painted samples of a task that there is not": with_memory(IMAGINED, heads={0: np.array([0])}),
     "nothing imagined": with_memory(IMAGINED, generator=None, labeller=None, heads={}, tasks=0),
+    "old classes of which there are no logits": with_(
+        BY_CLASS, terms=[with_(BY_CLASS.terms[0], old=np.array([0, 3]))]
+    ),
+    "old classes before anything was learned": with_(BY_CLASS, terms=[with_(BY_CLASS.terms[0], tasks=0)]),
+    "no old classes": with_(BY_CLASS, terms=[with_(BY_CLASS.terms[0], old=np.empty(0, np.int64))]),
     "a model of a class that there is not": with_decision(MODELS, models={3: PAINTER}),
     "a model of a class below 0": with_decision(MODELS, models={-1: PAINTER}),
     "a model of other features": with_decision(MODELS, models={0: other_painter(5)}),
@@ -658,6 +688,7 @@ VALUES_UNFIT = {
     "a binary cross entropy that takes a teacher's part": {"terms": [DistilledBinaryCrossEntropy()]},
     "models of classes": {"decision": GenerativeClassifier()},
     "samples that are imagined with their classes": {"memory": GeneratorMemory()},
+    "samples that are imagined by class": {"memory": ConditionalGeneratorMemory()},
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 from incrlearn.formulas import log_bernoulli, log_mean_exp, log_normal, sigmoid
-from incrlearn.network import Adam, ReLU, VariationalAutoencoder, variational
+from incrlearn.network import Adam, ConditionalAutoencoder, ReLU, VariationalAutoencoder, variational
 from tests import oracles
 from tests.oracles import agree, central_difference
 
@@ -458,3 +458,226 @@ def test_the_likelihood_of_a_row_does_not_depend_on_the_rows_beside_it(one_laten
     together = vae.log_likelihood(x, 9, RNG(0))
     alone = np.concatenate([vae.log_likelihood(x[i : i + 1], 9, RNG(0)) for i in range(len(x))])
     agree(alone, together, 1e-6)
+
+
+# A prior for every class
+
+CLASSES, Y = 3, np.array([0, 2, 2, 0, 0])  # of class 1 there is no row
+
+
+def conditional(hidden=(5, 3), latent=2, dtype="float64", seed=0, classes=CLASSES, **options):
+    """Return a model whose priors are neither standard normal nor alike."""
+    vae = ConditionalAutoencoder(4, hidden, latent, classes, rng=RNG(seed), dtype=dtype, **options)
+    vae.prior[:] = RNG(seed + 1).normal(size=vae.prior.shape)
+    return vae
+
+
+def conditional_oracle(vae, encoder_theta, decoder_theta, prior, x, epsilon):
+    """Row by row: how likely the row, and how far its q is from the Gaussian of its class."""
+    a, b = forward(vae, encoder_theta, decoder_theta, x, epsilon)
+    k, total = vae.latent, oracles.binary_cross_entropy(b[-1], x)
+    for i, c in enumerate(Y):
+        q, p = a[-1][i : i + 1], prior[2 * k * c : 2 * k * (c + 1)]
+        total = total + oracles.kl_between(q[:, :k], q[:, k:], p[:k], p[k:]) / len(Y)
+    return total
+
+
+@each_size
+def test_the_conditional_objective_and_its_gradients_agree_with_autograd(hidden, latent):
+    vae = conditional(hidden, latent)
+    x, epsilon = rows_and_noise(vae)
+    value, gradients = vae.objective(x, epsilon, Y)
+    arguments = vae.encoder.theta.copy(), vae.decoder.theta.copy(), vae.prior.reshape(-1).copy(), x, epsilon
+    agree(value, conditional_oracle(vae, *arguments), 1e-13)
+    assert len(gradients) == 3
+    for position, gradient in enumerate(gradients, 1):
+        expected = autograd.grad(conditional_oracle, position)(vae, *arguments)
+        agree(gradient, expected, 1e-10)
+    by_prior = gradients[2].reshape(vae.prior.shape)
+    assert by_prior.any(axis=1).tolist() == [True, False, True]
+
+
+@each_size
+def test_the_gradient_of_the_priors_agrees_with_central_differences(hidden, latent):
+    vae = conditional(hidden, latent)
+    x, epsilon = rows_and_noise(vae)
+    gradient = vae.objective(x, epsilon, Y)[1][2]
+
+    def value(prior):
+        vae.prior = prior.reshape(vae.prior.shape)
+        return vae.objective(x, epsilon, Y)[0]
+
+    agree(gradient, central_difference(value, vae.prior.reshape(-1).copy(), step=1e-4), 1e-8, floor=1e-3)
+
+
+def test_with_standard_normal_priors_it_is_the_unconditional_model():
+    vae, plain = conditional(), build()
+    vae.prior[:] = 0
+    vae.encoder.theta, vae.decoder.theta = plain.encoder.theta.copy(), plain.decoder.theta.copy()
+    x, epsilon = rows_and_noise(plain)
+    (value, gradients), (expected, expected_gradients) = (
+        vae.objective(x, epsilon, Y),
+        plain.objective(x, epsilon),
+    )
+    agree(value, expected, 1e-13)
+    for gradient, wanted in zip(gradients[:2], expected_gradients, strict=True):
+        agree(gradient, wanted, 1e-12)
+    agree(vae.log_likelihood(x, 9, RNG(0)), plain.log_likelihood(x, 9, RNG(0)), 1e-12)
+
+
+def test_a_conditional_step_is_adam_s_on_the_weighted_sum_of_the_batches():
+    vae, rng = conditional(learning_rate=0.01), RNG(5)
+    new, replayed = RNG(1).uniform(size=(4, 4)), RNG(2).uniform(size=(5, 4))
+    expected, noise = vae.copy(), RNG(5)
+    adams = [Adam(0.01) for _ in range(3)]
+    for _ in range(3):
+        value = vae.step([(0.25, new, Y[:4]), (0.75, replayed, Y)], rng)
+        (first, by_first), (second, by_second) = (
+            expected.objective(x, noise.standard_normal((len(x), 2)), y)
+            for x, y in ((new, Y[:4]), (replayed, Y))
+        )
+        agree(value, 0.25 * first + 0.75 * second, 1e-13)
+        parameters = expected.encoder.theta, expected.decoder.theta, expected.prior.reshape(-1)
+        for adam, theta, *gradients in zip(adams, parameters, by_first, by_second, strict=True):
+            adam.step(theta, 0.25 * gradients[0] + 0.75 * gradients[1])
+        agree(vae.encoder.theta, expected.encoder.theta, 1e-12)
+        agree(vae.decoder.theta, expected.decoder.theta, 1e-12)
+        agree(vae.prior, expected.prior, 1e-12)
+
+
+def test_a_new_class_is_a_row_more_and_what_was_learned_stays():
+    vae, rng = conditional(classes=2, dtype="float32"), RNG(0)
+    x = RNG(1).uniform(size=(4, 4))
+    vae.step([(1.0, x, [0, 1, 1, 0])], rng)
+    before, moments = vae.copy(), vae.prior_optimizer.m.copy()
+    vae.grow(2, rng)
+    assert vae.prior.shape == (4, 4)
+    assert vae.prior.dtype == np.float32
+    assert same_bits(vae.prior[:2], before.prior)
+    assert not vae.prior[2:, 2:].any()  # σ = 1
+    assert vae.prior[2:, :2].all()
+    assert same_bits(vae.sample_of([1, 0], RNG(3)), before.sample_of([1, 0], RNG(3)))
+    assert same_bits(vae.prior_optimizer.m, moments)
+    vae.step([(1.0, x, [3, 3, 2, 2])], rng)
+    assert len(vae.prior_optimizer.m) == vae.prior.size
+    vae.grow(0, rng)
+    assert vae.prior.shape == (4, 4)
+
+
+def test_painting_a_class_is_the_decoder_s_answer_to_its_gaussian():
+    vae = conditional()
+    y = np.array([2, 0, 1, 2])
+    mu, log_variance = vae.prior[y, :2], vae.prior[y, 2:]
+    z = mu + np.exp(log_variance / 2) * RNG(4).standard_normal((4, 2))
+    agree(vae.sample_of(y, RNG(4)), sigmoid(vae.decoder(z)), 1e-14)
+    drawn = RNG(4)
+    agree(vae.sample(7, RNG(4)), vae.sample_of(drawn.integers(3, size=7), drawn), 0)
+
+
+def test_it_paints_the_class_that_is_asked_for():
+    vae = ConditionalAutoencoder(6, (16,), 2, 3, rng=RNG(0), learning_rate=0.01)
+    rng, y = RNG(0), np.arange(3).repeat(20)
+    for _ in range(400):
+        vae.step([(1.0, PATTERNS[y], y)], rng)
+    painted = vae.sample_of(y, RNG(1))
+    distance = np.abs(painted[:, None] - PATTERNS).max(axis=2)
+    assert (distance.argmin(axis=1) == y).mean() > 0.95
+    likely = vae.log_likelihood(PATTERNS, 200, RNG(0))
+    agree(likely, np.full(3, -np.log(3)), 0.3)  # a third each, as all classes are as frequent
+
+
+def test_the_likelihood_of_a_mixture_approaches_the_integral_over_the_latent():
+    vae = conditional((8,), 1)
+    x = RNG(1).integers(2, size=(5, 4)) * 1.0
+    z = np.linspace(-15, 15, 20_001)[:, None]
+    densities = [np.exp(log_normal(z, row[:1], row[1:])) for row in vae.prior]
+    log_p = log_bernoulli(x[:, None], vae.decoder(z)) + np.log(np.mean(densities, axis=0))
+    exact = log_mean_exp(log_p) + np.log(len(z) * (z[1, 0] - z[0, 0]))
+    agree(vae.log_likelihood(x, 100_000, RNG(0)), exact, 5e-3)
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [ConditionalAutoencoder.copy, copy.copy, lambda vae: pickle.loads(pickle.dumps(vae))],
+    ids=["copy()", "copy.copy", "pickle"],
+)
+def test_a_copy_of_a_conditional_model_goes_on_as_the_original(duplicate):
+    vae, x, rngs = conditional(), RNG(9).uniform(size=(5, 4)), (RNG(0), RNG(0))
+    vae.step([(1.0, x, Y)], RNG(3))
+    other, before = duplicate(vae), pickle.dumps(vae)
+    values = [other.step([(1.0, x, Y)], rngs[0]) for _ in range(3)]
+    assert pickle.dumps(vae) == before
+    assert [vae.step([(1.0, x, Y)], rngs[1]) for _ in range(3)] == values
+    assert same_bits(vae.prior, other.prior)
+
+
+BAD_CLASSES = {
+    "too few": ([0, 1], ValueError, "y must hold a class for each of 3 rows, got 2"),
+    "unknown": ([0, 3, 1], ValueError, "y must hold classes from 0 to 2, got 0 to 3"),
+    "below 0": ([0, -1, 1], ValueError, "y must hold classes from 0 to 2, got -1 to 1"),
+    "in rows": ([[0, 1, 2]], ValueError, r"y must be a vector of classes, got shape \(1, 3\)"),
+    "words": (["a", "b", "c"], TypeError, "y must hold classes"),
+    "fractions": ([0.0, 1.0, 2.0], TypeError, "y must hold classes"),
+    "none": ([], ValueError, "y must be a vector of classes"),
+}
+
+
+@pytest.mark.parametrize(("y", "error", "message"), BAD_CLASSES.values(), ids=BAD_CLASSES)
+def test_what_are_no_classes_of_the_model_is_refused_and_changes_nothing(y, error, message):
+    vae, rng = conditional(), RNG(0)
+    before = pickle.dumps((vae, rng))
+    uses = [lambda: vae.objective(X, np.zeros((3, 2)), y), lambda: vae.step([(1.0, X, y)], rng)]
+    for use in uses if message.endswith("got 2") else [*uses, lambda: vae.sample_of(y, rng)]:
+        with pytest.raises(error, match=message):
+            use()
+    assert pickle.dumps((vae, rng)) == before
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda vae, rng: vae.step([(1.0, X)], rng), TypeError, r"list of triples \(weight, x, y\)"),
+        (lambda vae, rng: vae.step([], rng), ValueError, "at least one triple"),
+        (lambda vae, rng: vae.objective(X, np.zeros((3, 2)), None), (TypeError, ValueError), "y must"),
+        (lambda vae, rng: vae.sample(0, rng), ValueError, "n must be"),
+        (lambda vae, rng: vae.grow(-1, rng), ValueError, "n must be a whole number ≥ 0"),
+        (lambda vae, rng: vae.grow(1, 0), TypeError, "rng must be"),
+        (lambda vae, rng: vae.sample_of([0], None), TypeError, "rng must be"),
+        (
+            lambda vae, rng: conditional(classes=0).sample(1, rng),
+            ValueError,
+            "there must be a class to paint",
+        ),
+        (
+            lambda vae, rng: conditional(classes=0).log_likelihood(X, 1, rng),
+            ValueError,
+            "there must be a class to paint",
+        ),
+        (lambda vae, rng: conditional(classes=-1), ValueError, "classes must be"),
+    ],
+)
+def test_other_arguments_of_a_conditional_model_are_refused_by_name(call, error, message):
+    vae, rng = conditional(), RNG(0)
+    before = pickle.dumps((vae, rng))
+    with pytest.raises(error, match=message):
+        call(vae, rng)
+    assert pickle.dumps((vae, rng)) == before
+
+
+def test_a_prior_that_goes_bad_is_reported_and_nothing_has_changed():
+    vae, rng = conditional(), RNG(0)
+    vae.prior[2, 3] = 5000.0
+    before = pickle.dumps((vae, rng))
+    with pytest.raises(FloatingPointError, match="z overflows"):
+        vae.sample_of([0, 2], rng)
+    vae.prior[2, 3] = -5000.0
+    with pytest.raises(FloatingPointError, match="the divergence overflows"):
+        vae.step([(1.0, X, [0, 2, 2])], rng)
+    vae.prior[2, 3] = 5000.0
+    assert pickle.dumps((vae, rng)) == before
+
+
+def test_a_conditional_model_says_what_it_is():
+    vae = ConditionalAutoencoder(4, (5,), 2, 3, rng=RNG(0))
+    n = len(vae.encoder.theta) + len(vae.decoder.theta) + 3 * 4
+    assert repr(vae) == f"ConditionalAutoencoder(4, hidden=(5,), latent=2), {n} parameters, float32"
