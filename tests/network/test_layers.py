@@ -324,7 +324,7 @@ BAD_COUNTS = [-1, 2.0, "2", None, True, np.True_, np.nan, [2], 2j]
         *(("outputs", value) for value in BAD_COUNTS),
         *(("initialization", value) for value in ["He", "", None, 1, INITIALIZATIONS["he"], ["he"]]),
     ],
-    ids=lambda part: repr(part)[:20],
+    ids=lambda part: getattr(part, "__name__", repr(part)[:20]),
 )
 def test_a_bad_argument_of_a_linear_layer_is_refused_by_name(name, value):
     with pytest.raises((ValueError, TypeError), match=rf"^{name} must be .*{re.escape(repr(value))}"):
