@@ -84,6 +84,13 @@ def vector(name, values):
     return array
 
 
+def widths(name, values):
+    """Return the widths of hidden layers as a tuple of counts."""
+    if not isinstance(values, list | tuple):
+        raise TypeError(f"{name} must be a tuple of widths such as (400, 400), got {values!r}")
+    return tuple(count(name, width) for width in values)
+
+
 def same_shape(name, array, other_name, other):
     """Raise a ValueError unless the two arrays have the same shape."""
     if array.shape != other.shape:

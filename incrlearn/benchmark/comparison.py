@@ -198,6 +198,45 @@ def run(learner, scenario, on_task=lambda task: None):
     return matrix, seconds
 
 
+def run_method(name, scenario, seed, settings, on_task=lambda name, seed, task: None, **pace):
+    """Let a fresh learner learn the tasks of a scenario by a method, with what is drawn from the seed.
+
+    In a domain scenario the outputs are known, and the untrained network is measured too; otherwise the head
+    grows.
+
+    Parameters
+    ----------
+    name : str
+        As `incrlearn.learning.method` reads it.
+    scenario : Scenario
+    seed : int
+    settings : object with hidden, batch_size and learning_rate
+    on_task : function, optional
+        As for `compare`.
+    pace : dict
+        epochs or steps, as for `Learner`.
+
+    Returns
+    -------
+    Run
+    """
+    rng, first, is_domain = np.random.default_rng([seed, 1]), scenario.tasks[0], scenario.kind == "domain"
+    learner = Learner(
+        Network.mlp(first.x.shape[1], *settings.hidden, 0, rng=rng),
+        name,
+        rng=rng,
+        optimizer=Adam(settings.learning_rate),
+        batch_size=settings.batch_size,
+        classes=np.unique(first.y) if is_domain else None,
+        **pace,
+    )
+    baseline = np.full(len(scenario.tasks), np.nan)
+    if is_domain:
+        baseline[:] = [_accuracy(learner, task) for task in scenario.tasks]
+    matrix, seconds = run(learner, scenario, lambda task: on_task(name, seed, task))
+    return Run(name, seed, matrix, baseline, seconds, learner.held_bytes())
+
+
 def measures(run, reference=None):
     """Return every metric of a run by its name.
 
@@ -305,35 +344,12 @@ def _runs(settings, dataset, scenario, on_task):
         if seed:
             scenario = _scenario(settings, dataset, seed)
         for name in settings.methods:
-            learner = _learner(settings, name, scenario, np.random.default_rng([seed, 1]))
-            yield _run(learner, scenario, name, seed, on_task)
+            yield run_method(name, scenario, seed, settings, on_task, epochs=settings.epochs)
 
 
 def _scenario(settings, dataset, seed):
     make = VARIANTS[settings.variant]
     return make(dataset, settings.tasks, settings.scenario, np.random.default_rng([seed, 0]))
-
-
-def _learner(settings, name, scenario, rng):
-    """Return a fresh learner: in a domain scenario the outputs are known, otherwise the head grows."""
-    labels = np.unique(scenario.tasks[0].y) if scenario.kind == "domain" else None
-    return Learner(
-        Network.mlp(scenario.tasks[0].x.shape[1], *settings.hidden, 0, rng=rng),
-        name,
-        rng=rng,
-        optimizer=Adam(settings.learning_rate),
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        classes=labels,
-    )
-
-
-def _run(learner, scenario, name, seed, on_task):
-    baseline = np.full(len(scenario.tasks), np.nan)
-    if scenario.kind == "domain":
-        baseline[:] = [_accuracy(learner, task) for task in scenario.tasks]
-    matrix, seconds = run(learner, scenario, lambda task: on_task(name, seed, task))
-    return Run(name, seed, matrix, baseline, seconds, learner.held_bytes())
 
 
 def _accuracy(learner, task):

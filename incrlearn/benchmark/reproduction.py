@@ -25,11 +25,9 @@ from pathlib import Path
 import numpy as np
 
 from .. import _checks
-from ..learning import Learner
-from ..network import Adam, Network
 from ..storage import whole_file
 from . import metrics
-from .comparison import Run, measures, plain, run, versions
+from .comparison import measures, plain, run_method, versions
 from .datasets import load
 from .scenarios import KINDS, split
 
@@ -303,21 +301,16 @@ def run_cell(cell):
     (5, 25, 0)
     """
     scenario = split(_dataset(cell.data), TASKS, cell.scenario, np.random.default_rng([cell.seed, 0]))
-    learner = _learner(cell, scenario)
-    baseline = np.full(TASKS, np.nan)
-    if cell.scenario == "domain":
-        baseline[:] = [learner.score(task.x_test, task.y_test) for task in scenario.tasks]
-    matrix, seconds = run(learner, scenario)
-    held = {name: int(size) for name, size in learner.held_bytes().items()}
-    known = measures(Run(cell.method, cell.seed, matrix, baseline, seconds, held))
+    run = run_method(cell.text, scenario, cell.seed, cell, steps=cell.steps)
+    known = measures(run)
     return {
         "cell": _identity(cell),
-        "accuracy_matrix": [plain(row) for row in matrix],
+        "accuracy_matrix": [plain(row) for row in run.matrix],
         "average_accuracy": known["average_accuracy"],
         "measures": dict(zip(known, plain(known.values()), strict=True)),
         "steps": TASKS * cell.steps,
-        "seconds": seconds,
-        "held_bytes": held,
+        "seconds": run.seconds,
+        "held_bytes": run.held,
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "versions": versions(),
     }
@@ -327,21 +320,6 @@ def run_cell(cell):
 def _dataset(name):
     """Return the dataset, read once a process."""
     return load(name)
-
-
-def _learner(cell, scenario):
-    """Return a fresh learner: in a domain scenario the outputs are known, otherwise the head grows."""
-    rng = np.random.default_rng([cell.seed, 1])
-    first = scenario.tasks[0]
-    return Learner(
-        Network.mlp(first.x.shape[1], *cell.hidden, 0, rng=rng),
-        cell.text,
-        rng=rng,
-        optimizer=Adam(cell.learning_rate),
-        batch_size=cell.batch_size,
-        steps=cell.steps,
-        classes=np.unique(first.y) if cell.scenario == "domain" else None,
-    )
 
 
 # ---- all cells ---------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class GeneratorMemory(Memory):
 
     def __init__(self, hidden=(400, 400), latent=100, learning_rate=0.001):
         super().__init__()
-        self.hidden = _widths(hidden)
+        self.hidden = _checks.widths("hidden", hidden)
         self.latent = _checks.count("latent", latent)
         self.learning_rate = _learning_rate(learning_rate)
         self.generator = self.labeller = None
@@ -188,7 +188,7 @@ class GenerativeClassifier(Decision):
     trains = False
 
     def __init__(self, hidden=(85, 85, 85), latent=5, samples=50, learning_rate=0.001):
-        self.hidden = _widths(hidden)
+        self.hidden = _checks.widths("hidden", hidden)
         self.latent = _checks.count("latent", latent)
         self.samples = _checks.count("samples", samples)
         if self.samples > MOST_SAMPLES:
@@ -222,13 +222,6 @@ class GenerativeClassifier(Decision):
         for c, model in self.models.items():
             z[:, c] = model.log_likelihood(x, self.samples, np.random.default_rng(self.seed))
         return z
-
-
-def _widths(hidden):
-    """Return the widths of hidden layers as a tuple."""
-    if not isinstance(hidden, list | tuple):
-        raise TypeError(f"hidden must be a tuple of widths such as (400, 400), got {hidden!r}")
-    return tuple(_checks.count("hidden", width) for width in hidden)
 
 
 def _learning_rate(value):

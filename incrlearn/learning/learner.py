@@ -18,7 +18,7 @@ from .. import _checks
 from ..formulas import softmax
 from ..network import Adam, Network
 from .distillation import Distillation
-from .methods import Method
+from .methods import Method, ingredients_of
 from .methods import method as method_by_name
 from .samples import Samples, Values
 from .terms import BatchTerm, ParameterTerm, Projection, ProximalTerm, Term, as_loss
@@ -129,8 +129,7 @@ class Learner:
     @property
     def ingredients(self):
         """What its method is made of: terms, memory, isolation, decision."""
-        parts = self.memory, self.isolation, self.decision
-        return [*self.terms, *(part for part in parts if part is not None)]
+        return ingredients_of(self)
 
     @property
     def _restarts(self):

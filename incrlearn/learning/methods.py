@@ -131,8 +131,7 @@ class Method:
     @property
     def ingredients(self):
         """Terms, memory, isolation and decision, those that there are."""
-        parts = self.memory, self.isolation, self.decision
-        return [*self.terms, *(part for part in parts if part is not None)]
+        return ingredients_of(self)
 
     @property
     def scenarios(self):
@@ -152,6 +151,12 @@ class Method:
                 served = " and ".join(f"{name}-incremental" for name in part.scenarios)
                 return f"{type(part).__name__} serves {served} learning only: {part.reason}"
         return None
+
+
+def ingredients_of(whole):
+    """Return terms, memory, isolation and decision of a method or a learner, those that there are."""
+    parts = whole.memory, whole.isolation, whole.decision
+    return [*whole.terms, *(part for part in parts if part is not None)]
 
 
 def none():

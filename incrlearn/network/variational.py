@@ -90,7 +90,7 @@ class VariationalAutoencoder:
 
     def __init__(self, inputs, hidden=(400, 400), latent=100, *, rng, dtype="float32", learning_rate=0.001):
         inputs, latent = _checks.count("inputs", inputs), _checks.count("latent", latent)
-        hidden = _widths(hidden)
+        hidden = _checks.widths("hidden", hidden)
         # no larger step: then parameters stay finite as long as gradients are
         rate = _checks.number("learning_rate", learning_rate, "a number in (0, 1]", 0, 1, open_low=True)
         self.encoder = Network.mlp(inputs, *hidden, 2 * latent, rng=rng, dtype=dtype)
@@ -512,12 +512,6 @@ def _untouched_by_errors(rng):
     except BaseException:
         rng.bit_generator.state = state
         raise
-
-
-def _widths(hidden):
-    if not isinstance(hidden, list | tuple):
-        raise TypeError(f"hidden must be a tuple of widths such as (400, 400), got {hidden!r}")
-    return [_checks.count("hidden", width) for width in hidden]
 
 
 def _finite(what, array):
