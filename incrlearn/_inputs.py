@@ -120,6 +120,19 @@ def as_values(y):
     return _finite("y", _real("y", y).astype(np.float64, order="C")).reshape(len(y), -1)
 
 
+def weights(sample_weight, n):
+    """Return the weights of n rows as float64, finite and ≥ 0; of a single number, as many."""
+    weight = _real("sample_weight", _checks.as_array("sample_weight", sample_weight)).astype(np.float64)
+    if weight.ndim == 0:
+        weight = np.full(n, weight)
+    if weight.shape != (n,):
+        raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n,)}: one weight for every row")
+    if (_finite("sample_weight", weight) < 0).any():
+        where = int(np.argmax(weight < 0))
+        raise ValueError(f"sample_weight must be ≥ 0, got {weight[where]} at index {where}")
+    return weight
+
+
 def _target(name, y):
     if y is None:
         raise ValueError("this estimator requires y to be passed, but the target y is None")

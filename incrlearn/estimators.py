@@ -4,13 +4,14 @@ An estimator is a `Learner` with a network in front of it that fits the data: it
 what a learner takes, and adds nothing to how it learns. scikit-learn is not imported here unless it calls us.
 """
 
-import inspect
 import re
 from numbers import Integral
 
 import numpy as np
 
-from . import _checks, _inputs
+from . import _checks
+from ._estimator import Estimator, OfClasses, OfValues, generator
+from .analytic import AnalyticClassifier, AnalyticRegressor
 from .learning import (
     ClassBalancedMemory,
     CrossEntropy,
@@ -22,13 +23,14 @@ from .learning import (
     SquaredError,
     as_method,
 )
+from .learning.state import StateError, check_learner, try_learner
 from .network import ACTIVATIONS, OPTIMIZERS, Linear, Network, Standardize, StandardizeSparse
 
 #: a method's text that says how much its memory holds; what `ogd(per_task=…)` holds is no memory of samples
 TOLD = re.compile(r"\b(per_class|size|(?<!ogd\()per_task)\s*=")
 
 
-class _Incremental:
+class _Incremental(Estimator):
     """What the classifier and the regressor share."""
 
     def __init__(
@@ -136,20 +138,12 @@ class _Incremental:
         yield from self._learn(X, y, classes, task, fresh=not self.__sklearn_is_fitted__())
 
     def _learn(self, X, y, classes, task, fresh):
-        names = _inputs.column_names(X)
-        if not fresh:
-            _inputs.same_columns(type(self).__name__, names, getattr(self, "feature_names_in_", None))
-        x, y = _inputs.features(X), self._targets(y)
-        if x.shape[0] != len(y):
-            raise ValueError(
-                f"X has {x.shape[0]} samples, but y has {len(y)}: inconsistent numbers of samples"
-            )
+        x, y, names = self._rows(X, y, fresh)
         if classes is not None:
             classes = self._announced(classes, y)
         if fresh:
             learner = self._new_learner(x, y)
         else:
-            self._check_width(x)
             learner = self._learner
             self._tune(learner)
         yield from learner.learn_steps(x, y, task, classes)
@@ -157,35 +151,26 @@ class _Incremental:
             self._begin(x.shape[1], names)
         self._take_over(learner, x.shape[0])
 
-    def _begin(self, n_features, names, notes=None):
-        """Take note of what the first X was like."""
-        vars(self).pop("feature_names_in_", None)
-        if names is not None:
-            self.feature_names_in_ = names
-        self.n_features_in_ = n_features
-        self.n_samples_seen_ = 0
-        self.notes_ = notes or {}
+    def _taken_apart(self):
+        return self.get_params(), self._fitted()
 
-    def _take_over(self, learner, n_samples):
-        """Take over what was learned: nothing here can fail."""
-        self._learner = learner
-        self.n_samples_seen_ += n_samples
+    @staticmethod
+    def _put_together(params, learner):
+        if not isinstance(learner, Learner):
+            raise StateError("it has no learner with a network")
+        check_learner(learner)
+        return params, learner
 
-    def _restore(self, learner, n_features_in_, n_samples_seen_, feature_names_in_, notes_):
-        """Become what a file says, whose fields are of their kinds, if they fit together."""
-        names = feature_names_in_
-        if names is not None and len(names) != n_features_in_:
-            raise ValueError(f"{len(names)} column names for {n_features_in_} columns")
-        if n_features_in_ != learner.network.inputs or type(learner.loss) is not type(self._loss()):
-            raise ValueError(f"the learner is not one of {type(self).__name__}")
-        if names is not None:
-            names = np.array(names, object)
-        self._begin(n_features_in_, names, notes_)
-        self._take_over(learner, n_samples_seen_)
+    def _could_be(self, learner, n_features):
+        return learner.network.inputs == n_features and type(learner.loss) is type(self._loss())
+
+    def _restore(self, learner, **fitted):
+        super()._restore(learner, **fitted)
+        try_learner(learner)
 
     def _new_learner(self, x, y):
         """Return a learner whose network fits the data: their width, their precision, sparse or not."""
-        rng = _generator(self.random_state)
+        rng = generator(self.random_state)
         dtype = np.float32 if x.dtype == np.float32 else np.float64
         learner = Learner(
             Network(self._layers(x, self._outputs(y)), rng, dtype),
@@ -269,26 +254,6 @@ class _Incremental:
         """
         return self._fitted().predict(self._features(X), task)
 
-    def score(self, X, y, *, task=None):
-        """Return the accuracy of the predictions.
-
-        Parameters
-        ----------
-        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-        y : array_like of shape (n_samples,)
-        task : hashable, optional
-
-        Returns
-        -------
-        float
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            As `predict`; also if y does not fit X.
-        """
-        return self._fitted().score(self._features(X), self._targets(y), task)
-
     def remembered(self):
         """Return the samples that the method's memory keeps, as they came.
 
@@ -309,46 +274,6 @@ class _Incremental:
         y = samples.y if learner.classes is None else learner.classes[samples.y]
         return samples.x, y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
 
-    def save(self, path):
-        """Write the model as one file, whole or not at all: `load` brings it back, bit for bit.
-
-        Any NumPy opens it; nothing in it is pickled. It holds the parameters of the network, all that the
-        method remembers (samples, anchors, teachers), the optimizer's state and the state of the random
-        generator: the next `partial_fit` gives what it would have given without saving. What stands in
-        `random_state` is kept if it is a number.
-
-        Parameters
-        ----------
-        path : str or path
-            An existing file is replaced.
-
-        Raises
-        ------
-        NotFittedError
-            If nothing has been learned yet.
-        TypeError, ValueError
-            If the method has a term, or `notes_` a value, that no file brings back, or a number in the model
-            is not finite: then an old file is as it was.
-        OSError
-            If the file can not be written; an old one is as it was.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> path = tempfile.mkdtemp() + "/model.npz"
-        >>> IncrementalClassifier(random_state=0).fit([[0.0], [1.0]], ["a", "b"]).save(path)
-        >>> load(path).classes_
-        array(['a', 'b'], dtype='<U1')
-        """
-        from . import saving
-
-        saving.save(self, path)
-
-    @property
-    def n_updates_(self):
-        """How many calls of fit and partial_fit it was made by."""
-        return self._fitted().n_tasks
-
     @property
     def objective_values_(self):
         """The objective at every step of the last call."""
@@ -359,89 +284,8 @@ class _Incremental:
         """The network."""
         return self._fitted().network
 
-    def _features(self, X):
-        self._fitted()
-        names = _inputs.column_names(X)
-        _inputs.same_columns(type(self).__name__, names, getattr(self, "feature_names_in_", None))
-        return self._check_width(_inputs.features(X))
 
-    def _check_width(self, x):
-        if x.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"X has {x.shape[1]} features, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input"
-            )
-        return x
-
-    def _fitted(self):
-        if not self.__sklearn_is_fitted__():
-            raise _inputs.not_fitted(type(self).__name__)
-        return self._learner
-
-    # ---- scikit-learn's conventions --------------------------------------------------------------
-
-    def get_params(self, deep=True):
-        """Return the hyper-parameters.
-
-        Parameters
-        ----------
-        deep : bool
-            Makes no difference: no hyper-parameter is an estimator.
-
-        Returns
-        -------
-        dict
-        """
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **params):
-        """Set hyper-parameters. Those of the network and the method take effect at the next `fit`.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If there is no such hyper-parameter; then none is set.
-        """
-        known = inspect.signature(type(self)).parameters
-        for name in params:
-            if name not in known:
-                raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {self}. Valid parameters are: {list(known)}"
-                )
-        vars(self).update(params)
-        return self
-
-    def __repr__(self):
-        defaults = inspect.signature(type(self)).parameters
-        changed = [
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if type(value) is not type(defaults[name].default) or value != defaults[name].default
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
-
-    def __sklearn_is_fitted__(self):
-        return "_learner" in vars(self)
-
-    def __sklearn_tags__(self):
-        from sklearn.utils import InputTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type=self._estimator_type,
-            target_tags=TargetTags(required=True),
-            input_tags=InputTags(sparse=True),
-        )
-
-    def _more_tags(self):
-        """Say the same to scikit-learn before 1.6."""
-        return {"requires_y": True}
-
-
-class IncrementalClassifier(_Incremental):
+class IncrementalClassifier(OfClasses, _Incremental):
     """A classifier that learns batch after batch, takes new classes as they come, and remembers.
 
         L(θ) = n/N L₀(new) + (1 − n/N) L₀(replayed)          n new samples among N seen so far
@@ -517,8 +361,6 @@ class IncrementalClassifier(_Incremental):
     array(['cat', 'dog', 'fish'], dtype='<U4')
     """
 
-    _estimator_type = "classifier"
-
     def predict_proba(self, X, *, task=None):
         """Return the probability of every class: softmax over those that compete.
 
@@ -562,16 +404,6 @@ class IncrementalClassifier(_Incremental):
         z = learner.logits(self._features(X))[:, np.argsort(learner.classes)]
         return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 
-    def _take_over(self, learner, n_samples):
-        super()._take_over(learner, n_samples)
-        self.classes_ = np.sort(learner.classes)
-
-    def _targets(self, y):
-        return _inputs.as_labels(y)
-
-    def _announced(self, classes, y):
-        return _inputs.as_classes(classes, y)
-
     def _outputs(self, y):
         return 0
 
@@ -581,15 +413,8 @@ class IncrementalClassifier(_Incremental):
     def _memory(self, size, at_once=False):
         return SharedMemory(size, at_once)
 
-    def __sklearn_tags__(self):
-        from sklearn.utils import ClassifierTags
 
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags = ClassifierTags()
-        return tags
-
-
-class IncrementalRegressor(_Incremental):
+class IncrementalRegressor(OfValues, _Incremental):
     """A regressor that learns batch after batch and remembers.
 
         L(θ) = n/N L₀(new) + (1 − n/N) L₀(replayed)          L₀ = 1/(2n) Σᵢ ‖zᵢ − (yᵢ − μ)/s‖²
@@ -629,41 +454,6 @@ class IncrementalRegressor(_Incremental):
     True
     """
 
-    _estimator_type = "regressor"
-
-    def score(self, X, y, *, task=None):
-        """Return the coefficient of determination R²; of several outputs, the mean of theirs.
-
-        Parameters
-        ----------
-        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-        y : array_like of shape (n_samples,) or (n_samples, n_outputs)
-        task : hashable, optional
-
-        Returns
-        -------
-        float
-            Where an output's targets are all the same, its R² is 1 if they are met exactly, otherwise 0.
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            As `predict`; also if y does not fit X.
-        """
-        prediction = self.predict(X, task=task)
-        y = self._targets(y)
-        prediction = prediction.reshape(len(prediction), -1)
-        _checks.same_shape("y", y, "the prediction", prediction)
-        error, variation = np.square(y - prediction).sum(axis=0), np.square(y - y.mean(axis=0)).sum(axis=0)
-        of_any = variation > 0
-        return float(np.where(of_any, 1 - error / np.where(of_any, variation, 1), error == 0).mean())
-
-    def _targets(self, y):
-        return _inputs.as_values(y)
-
-    def _announced(self, classes, y):
-        return classes  # refused by the learner, whose targets are values
-
     def _outputs(self, y):
         return y.shape[1]
 
@@ -672,17 +462,6 @@ class IncrementalRegressor(_Incremental):
 
     def _memory(self, size, at_once=False):
         return ReservoirMemory(size, at_once=at_once)
-
-    def __sklearn_tags__(self):
-        from sklearn.utils import RegressorTags
-
-        tags = super().__sklearn_tags__()
-        tags.regressor_tags = RegressorTags()
-        tags.target_tags.multi_output = True
-        return tags
-
-    def _more_tags(self):
-        return {**super()._more_tags(), "multioutput": True}
 
 
 def load(path):
@@ -697,7 +476,7 @@ def load(path):
 
     Returns
     -------
-    IncrementalClassifier or IncrementalRegressor
+    IncrementalClassifier, IncrementalRegressor, AnalyticClassifier or AnalyticRegressor
 
     Raises
     ------
@@ -714,7 +493,8 @@ def load(path):
     """
     from . import saving
 
-    return saving.load(path, (IncrementalClassifier, IncrementalRegressor))
+    kinds = IncrementalClassifier, IncrementalRegressor, AnalyticClassifier, AnalyticRegressor
+    return saving.load(path, kinds)
 
 
 def _widths(sizes):
@@ -724,14 +504,3 @@ def _widths(sizes):
         return [_checks.count("hidden_layer_sizes", size) for size in sizes]
     except TypeError:
         raise TypeError(f"hidden_layer_sizes must be whole numbers ≥ 1, got {sizes!r}") from None
-
-
-def _generator(random_state):
-    """Return a generator of our own: from a seed, or from one draw of a generator that was passed in."""
-    if isinstance(random_state, np.random.Generator):
-        return np.random.default_rng(random_state.integers(2**63))
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31))
-    if random_state is not None:
-        random_state = _checks.count("random_state", random_state, low=0)
-    return np.random.default_rng(random_state)

@@ -10,10 +10,7 @@ import platform
 
 import numpy as np
 
-from .learning.generative import GenerativeClassifier
-from .learning.learner import Learner
-from .learning.state import StateError, check_learner, list_of, maybe, put_together, size, take_apart
-from .network import Standardize, StandardizeSparse
+from .learning.state import StateError, list_of, maybe, put_together, size, take_apart
 from .storage import ModelFileError, read_archive, refusing, write_archive
 
 #: raised by one whenever an older version could not read what a newer one writes
@@ -44,12 +41,11 @@ def save(model, path):
     """
     from . import __version__
 
-    params = model.get_params()
+    params, learner = model._taken_apart()
     if isinstance(params["random_state"], np.random.Generator | np.random.RandomState):
         params["random_state"] = None  # its owner goes on drawing from it
-    parts = {"params": params, "learner": model._fitted(), "fitted": _fitted(model)}
-    tree, arrays = take_apart(parts, "model")
-    _model(tree, arrays)
+    tree, arrays = take_apart({"params": params, "learner": learner, "fitted": _fitted(model)}, "model")
+    _model(type(model), tree, arrays)
     header = {
         "format": FORMAT,
         "estimator": type(model).__name__,
@@ -109,49 +105,24 @@ def _restore(header, arrays, estimators):
         raise ModelFileError("its header does not have what this version writes")
     if header["estimator"] not in estimators:
         raise ModelFileError(f"there is no estimator {header['estimator']!r}")
-    params, learner, fitted = _model(header["model"], arrays)
-    model = estimators[header["estimator"]]()
+    kind = estimators[header["estimator"]]
+    params, learner, fitted = _model(kind, header["model"], arrays)
+    model = kind()
     if set(params) != set(model.get_params()):
         raise ModelFileError("it does not have the hyper-parameters of this version")
     model.set_params(**params)
     model._restore(learner, **fitted, notes_=_json(header["notes"]))
-    _try(learner)
     return model
 
 
-def _model(tree, arrays):
+def _model(kind, tree, arrays):
     """Return hyper-parameters, learner and the rest, if they are what an estimator consists of."""
     parts = put_together(tree, arrays)
     if not isinstance(parts, dict) or set(parts) != {"params", "learner", "fitted"}:
         raise StateError("it is no estimator")
     params, learner, fitted = parts["params"], parts["learner"], parts["fitted"]
-    if not isinstance(params, dict) or not isinstance(learner, Learner) or not isinstance(fitted, dict):
+    if not isinstance(params, dict) or not isinstance(fitted, dict):
         raise StateError("it is no estimator")
     if set(fitted) != set(FITTED) or not all(fits(fitted[name]) for name, fits in FITTED.items()):
         raise StateError("it does not say what it was fitted to")
-    check_learner(learner)
-    return params, learner, fitted
-
-
-def _try(learner):
-    """Let a learner answer for an ordinary row, a last trial: what can not predict is no model."""
-    if isinstance(learner.decision, GenerativeClassifier):  # with one z: how many it takes is for its owner
-        for model in learner.decision.models.values():
-            model.log_likelihood(np.zeros((1, model.inputs)), 1, np.random.default_rng(0))
-    elif learner.isolation is None:
-        learner.predict(_row(learner.network))
-    else:
-        for task in learner._targets.tasks:
-            learner.predict(_row(learner.network), task)
-
-
-def _row(network):
-    """Return an ordinary row, as the network takes it."""
-    front = network.layers[0]
-    if isinstance(front, Standardize):
-        return front.mean[None]
-    if not isinstance(front, StandardizeSparse):
-        return np.zeros((1, network.inputs))
-    from scipy.sparse import csr_array
-
-    return csr_array((1, network.inputs))
+    return *kind._put_together(params, learner), fitted

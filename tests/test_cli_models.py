@@ -1,4 +1,7 @@
-"""`incrlearn fit`, `update`, `predict`, `evaluate`, `show`: what they learn, print and refuse."""
+"""`incrlearn fit`, `update`, `predict`, `evaluate`, `show`: what they learn, print and refuse.
+
+Here with a network that replays, whose rows in memory are looked at; closed forms: see `test_cli_analytic`.
+"""
 
 import csv
 import os
@@ -14,7 +17,7 @@ from incrlearn.estimators import load
 from incrlearn.tables import Table, read_table
 
 CENTRES = {"cat": (0, 0), "dog": (6, 0), "fox": (0, 60), "[red]owl": (6, 60)}
-QUICK = ["--hidden", "8", "--epochs", "40", "--learning-rate", "0.01"]
+QUICK = ["--method", "replay", "--hidden", "8", "--epochs", "40", "--learning-rate", "0.01"]
 
 
 def incrlearn(*arguments):
@@ -107,9 +110,9 @@ def test_fit_says_what_was_learned_and_from_what(tmp_path, capsys):
         "name",
         "--model",
         path,
+        *QUICK,
         "--method",
         "none",
-        *QUICK,
     )
     assert printed.startswith("learned 2 classes of 'kind' from 40 rows of first.csv\n")
     for pattern in ("columns +size, weight *$", "classes +cat, dog *$", "method +none *$"):
@@ -164,8 +167,8 @@ def test_every_option_of_fit_reaches_the_model(tmp_path, capsys):
 
 
 def test_the_defaults_of_fit_are_those_of_the_estimator(tmp_path, capsys):
-    path = tmp_path / "m.npz"
-    done(capsys, "fit", animals(tmp_path / "a.csv"), "--target", "kind", "--model", path)
+    path, data = tmp_path / "m.npz", animals(tmp_path / "a.csv")
+    done(capsys, "fit", data, "--target", "kind", "--model", path, "--method", "replay")
     assert load(path).get_params() == IncrementalClassifier(random_state=0).get_params()
 
 
@@ -284,7 +287,8 @@ def test_numbers_are_learned_updated_tested_and_predicted(tmp_path, capsys, pric
 def test_whole_numbers_of_many_kinds_bring_regression_to_mind(tmp_path, capsys):
     rows = "\n".join(f"{k % 7},{k}" for k in range(60))
     (tmp_path / "a.csv").write_text(f"a,price\n{rows}\n")
-    fit = ["fit", tmp_path / "a.csv", "--target", "price", "--model", tmp_path / "m.npz", "--epochs", "1"]
+    fit = ["fit", tmp_path / "a.csv", "--target", "price", "--model", tmp_path / "m.npz"]
+    fit += ["--method", "replay", "--epochs", "1"]
     assert "if 'price' is a number to predict, use --regression" in done(capsys, *fit)
     assert "--regression" not in done(capsys, *fit, "--regression", "--force")
 
@@ -469,6 +473,10 @@ def test_a_table_in_the_place_of_a_model_is_refused(tmp_path, capsys):
             "line 2, column 'kind': must be a finite number",
         ),
         (["--target", "kind", "--method", "amnesia"], "method must be one of 'none', "),
+        (
+            ["--target", "kind", "--method", "analytic+l2"],
+            "got 'analytic'; or, by itself, 'analytic', 'streaming_lda', 'nearest_mean'",
+        ),
         (["--target", "kind", "--hidden", "0"], "hidden_layer_sizes"),
         (["--target", "kind", "--hidden", "x"], "--hidden: invalid widths value: 'x'"),
         (["--target", "kind", "--epochs", "0"], "n_epochs must be a whole number ≥ 1, got 0"),
@@ -489,22 +497,25 @@ def test_a_wrong_call_of_fit_is_refused_and_writes_nothing(tmp_path, capsys, mon
     monkeypatch.chdir(tmp_path)
     animals(tmp_path / "a.csv")
     (tmp_path / "old.npz").write_text("old")
-    assert message in refused(capsys, "fit", "a.csv", "--model", "m.npz", *options)
+    assert message in refused(capsys, "fit", "a.csv", "--model", "m.npz", "--method", "replay", *options)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "old.npz"]
     assert (tmp_path / "old.npz").read_text() == "old"
 
 
-def test_fractions_without_regression_are_refused_with_what_to_do(tmp_path, capsys):
-    path = tmp_path / "m.npz"
-    error = refused(capsys, "fit", line(tmp_path / "a.csv"), "--target", "price", "--model", path)
+@pytest.mark.parametrize("method", ["analytic", "replay"])
+def test_fractions_without_regression_are_refused_with_what_to_do(tmp_path, capsys, method):
+    path, fit = tmp_path / "m.npz", ["fit", line(tmp_path / "a.csv"), "--target", "price"]
+    error = refused(capsys, *fit, "--model", path, "--method", method)
     assert "line 2, column 'price': must be a name or a whole number, to be a label, got '" in error
     assert error.endswith("; to predict numbers, use --regression\n")
     assert not path.exists()
 
 
-def test_a_missing_label_does_not_bring_regression_to_mind(tmp_path, capsys):
-    (tmp_path / "a.csv").write_text("a,y\n1,x\n2,\n")
-    error = refused(capsys, "fit", tmp_path / "a.csv", "--target", "y", "--model", tmp_path / "m.npz")
+@pytest.mark.parametrize("method", ["analytic", "replay"])
+def test_a_missing_label_does_not_bring_regression_to_mind(tmp_path, capsys, method):
+    (tmp_path / "a.csv").write_text("a,y\n1,1\n2,\n")
+    fit = ["fit", tmp_path / "a.csv", "--target", "y", "--model", tmp_path / "m.npz", "--method", method]
+    error = refused(capsys, *fit)
     assert error.endswith("line 3, column 'y': must be a label, got a missing value\n")
 
 
@@ -555,10 +566,10 @@ def test_a_missing_extra_is_named(capsys, monkeypatch, command):
 
 def test_an_update_that_diverges_fails_with_status_1_and_the_model_is_as_it_was(tmp_path, capsys):
     path, data = tmp_path / "m.npz", animals(tmp_path / "a.csv")
-    fit = ["fit", data, "--target", "kind", "--model", path, "--learning-rate", "1e300"]
-    assert "failed: " in refused(capsys, *fit, status=1)
+    fit = ["fit", data, "--target", "kind", "--model", path, "--method", "replay"]
+    assert "failed: " in refused(capsys, *fit, "--learning-rate", "1e300", status=1)
     assert not path.exists()
-    done(capsys, "fit", data, "--target", "kind", "--model", path, "--epochs", "1")
+    done(capsys, *fit, "--epochs", "1")
     model = load(path).set_params(learning_rate=1e300)
     model.save(path)
     before = path.read_bytes()
@@ -622,7 +633,7 @@ def test_the_commands_run_as_processes_and_are_quiet_when_piped(tmp_path):
             encoding="utf-8",
         )
 
-    fit = run("fit a.csv --target kind --model m.npz --epochs 20")
+    fit = run("fit a.csv --target kind --model m.npz --method replay --epochs 20")
     assert (fit.returncode, fit.stderr) == (0, "")
     predict = run("predict m.npz a.csv")
     assert (predict.returncode, predict.stderr) == (0, "")
@@ -659,4 +670,4 @@ def test_help_has_an_example(capsys, command):
     printed = " ".join(capsys.readouterr().out.split())
     assert f"Example: incrlearn {command} " in printed
     if command == "fit":
-        assert all(text in printed for text in ("(default replay)", "(default 100)", "(default 0)"))
+        assert all(text in printed for text in ("(default analytic)", "(default 100)", "(default 0)"))

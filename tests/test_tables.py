@@ -3,7 +3,9 @@
 import csv
 import io
 import sys
+import zipfile
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from incrlearn import tables
-from incrlearn.tables import Table, column_names, listed, read_table
+from incrlearn.tables import Table, chunk_rows, column_names, label_kind, listed, read_chunks, read_table
+
+from .processes import run_python
 
 ENDINGS = ["csv", "npz", "parquet"]
 FEATURES = {"age": [30.0, 41.5, 28.0], "height": [1.75, 1.6, 1.8]}
@@ -576,3 +580,229 @@ def test_a_target_that_is_no_number_is_named_with_its_line(tmp_path, cell):
 def test_the_largest_number_is_that_of_float32(tmp_path):
     assert np.finfo(np.float32).max == tables._LARGEST
     assert labelled(tmp_path, [repr(tables._LARGEST)]).numbers()[0] == tables._LARGEST
+
+
+# ---- chunks --------------------------------------------------------------------------------------------
+
+
+def joined(chunks):
+    """Return chunks as one table; each of them says where it began."""
+    chunks = list(chunks)
+    assert [chunk.first for chunk in chunks] == np.cumsum([0, *map(len, chunks)])[:-1].tolist()
+    targets = None if chunks[0].targets is None else np.concatenate([chunk.targets for chunk in chunks])
+    lines = None if chunks[0].lines is None else [line for chunk in chunks for line in chunk.lines]
+    values = np.concatenate([chunk.values for chunk in chunks])
+    return Table(chunks[0].path, chunks[0].columns, values, chunks[0].target, targets, lines)
+
+
+def same_table(one, other):
+    np.testing.assert_array_equal(one.values, other.values)
+    assert (one.values.dtype, one.columns, one.target) == (other.values.dtype, other.columns, other.target)
+    assert (one.targets is None) == (other.targets is None)
+    if one.targets is not None:
+        assert (one.targets.tolist(), one.targets.dtype) == (other.targets.tolist(), other.targets.dtype)
+    assert (one.lines and list(one.lines)) == (other.lines and list(other.lines))
+
+
+WAYS = ["csv", "npz", "packed.npz", "columns.npz", "unnamed.npz", "parquet", "groups.parquet"]
+
+
+def write_in(way, folder, x, y):
+    """Write a table with the features a, b, … in one of the ways that a format has."""
+    path, names = folder / f"t.{way}", [chr(ord("a") + k) for k in range(x.shape[1])]
+    if way.endswith("npz"):
+        save = np.savez_compressed if way == "packed.npz" else np.savez
+        x = np.asfortranarray(x) if way == "columns.npz" else x
+        save(path, x=x, kind=np.array(y), **({} if way == "unnamed.npz" else {"columns": names}))
+    elif way == "groups.parquet":
+        from pyarrow import table
+        from pyarrow.parquet import write_table
+
+        columns = dict(zip(names, x.T, strict=True)) | {"kind": y}
+        write_table(table(columns), path, row_group_size=3)
+    else:
+        write_table_of(path, dict(zip(names, x.T.tolist(), strict=True)), kind=y)
+    return path
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(n=st.integers(1, 9), d=st.integers(1, 3), rows=st.integers(1, 12), seed=st.integers(0, 99))
+def test_chunks_joined_are_the_table(tmp_path_factory, way, n, d, rows, seed):
+    if way.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(seed)
+    y = ["cat", 3, 2.5][seed % 3]
+    path = write_in(way, tmp_path_factory.getbasetemp(), rng.normal(size=(n, d)), [y] * n)
+    for options in ({"target": "kind"}, {"ignore": ["kind"]}, {"target": "kind", "features": "cba"[-d:]}):
+        if way == "unnamed.npz" and "features" in options:
+            continue
+        chunks = list(read_chunks(path, rows=rows, **options))
+        assert max(map(len, chunks)) <= rows
+        assert min(map(len, chunks)) >= 1
+        same_table(joined(chunks), read_table(path, **options))
+    for chunk in read_chunks(path, "kind", rows=rows):
+        assert chunk.labels("U").tolist() == read_table(path, "kind").labels("U").tolist()[: len(chunk)]
+
+
+@given(cells=st.lists(st.sampled_from(["1", "2.0", "2.5", "x", "007", "", "nan"]), min_size=1, max_size=7))
+def test_the_kind_of_labels_is_what_the_whole_table_would_say(tmp_path_factory, cells):
+    path = tmp_path_factory.getbasetemp() / "kind.csv"
+    write(path, "\n".join(["a,y", *(f"{k},{cell}" for k, cell in enumerate(cells))]))
+
+    def outcome(read):
+        try:
+            return read()
+        except ValueError as error:
+            return str(error)
+
+    expected = outcome(lambda: read_table(path, "y").labels().dtype.kind)
+    for rows in (1, 2, 100):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tables, "CHUNK_ROWS", rows)
+            assert outcome(lambda: label_kind(path, "y")) == expected
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_kind_of_typed_labels_is_found_without_the_features(tmp_path, ending):
+    path = write_table_of(tmp_path / f"t.{ending}", {"a": [1.0, np.nan, 3.0]}, y=[1.0, 2.0, 3.0])
+    seen = []
+    assert label_kind(path, "y", seen.append) == "i"
+    assert seen == [3]
+    path = write_table_of(tmp_path / f"t.{ending}", {"a": [1.0, 2.0, 3.0]}, y=[1.0, 2.0, 2.5])
+    with pytest.raises(ValueError, match=r"(row 3|line 4), column 'y': must be a name or a whole number"):
+        label_kind(path, "y")
+    for wrong in (label_kind, lambda path, target: next(read_chunks(path, target))):
+        with pytest.raises(ValueError, match="'sort'"):
+            wrong(path, "sort")
+
+
+LATE_FAULTS = {
+    "csv": [
+        "a,y\n1,x\n1,x\n1,x\n1,x\nno,x\n",
+        "a,y\n1,x\n1,x\n\n1,x\n1,x\n,x\n1,x",
+        "a,y\n1,x\n1,x\n1,x\n1,x\n1,x,3\n",
+        'a,y\n1,x\n1,"x\n"\n1,x\n1,x\n"1,x\n',
+        b"a,y\n1,x\n1,x\n1,x\n1,x\n1,\xe4\n",
+    ],
+    "npz": [{"x": [[1.0]] * 4 + [[np.inf]], "y": list("abcde")}],
+    "parquet": [
+        {"a": [1.0, 1.0, 1.0, 1.0, None], "y": list("abcde")},
+        {"a": [1.0, 1.0, 1.0, 1.0, np.nan], "y": list("abcde")},
+        {"a": [1.0, 1.0, 1.0, 1.0, 1.0], "y": [*"abcd", None]},
+    ],
+}
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    ("ending", "content"), [(ending, fault) for ending in ENDINGS for fault in LATE_FAULTS[ending]]
+)
+def test_a_fault_in_a_late_chunk_is_named_as_in_the_whole(tmp_path, ending, content, rows):
+    path = tmp_path / f"late.{ending}"
+    make = {"csv": write, "npz": write_npz, "parquet": write_parquet}[ending]
+    make(path, **content) if isinstance(content, dict) else make(path, content)
+    expected = refusal(path, "y")
+    chunks, read = read_chunks(path, "y", rows=rows), []
+    with pytest.raises(ValueError, match=r".") as caught:
+        read.extend(map(len, chunks))  # keeps what came before the error
+    assert str(caught.value) == expected
+    assert sum(read) == (0 if ending == "csv" and b"\xe4" in path.read_bytes() else 4 // rows * rows)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_bad_target_in_a_late_chunk_is_named_as_in_the_whole(tmp_path, ending):
+    for y, read in (([1.0, 2.0, 2.5], "labels"), ([1.0, 2.0, np.inf], "numbers"), (list("abc"), "numbers")):
+        path = write_table_of(tmp_path / f"t.{ending}", {"a": [1.0, 2.0, 3.0]}, y=y)
+        kind = ["i"] if read == "labels" else []
+        with pytest.raises(ValueError, match=r".") as expected:
+            getattr(read_table(path, "y"), read)(*kind)
+        with pytest.raises(ValueError, match=r".") as caught:
+            [getattr(chunk, read)(*kind) for chunk in read_chunks(path, "y", rows=1)]
+        assert str(caught.value) == str(expected.value)
+
+
+def test_an_array_that_ends_early_or_is_damaged_is_refused_in_chunks_too(tmp_path):
+    content = write_npz(tmp_path / "whole.npz", x=X, y=LABELS).read_bytes()
+    for length in range(0, len(content), 7):
+        path = write(tmp_path / "cut.npz", content[:length])
+        with pytest.raises(ValueError, match=r"cut\.npz"):
+            list(read_chunks(path, "y", rows=1))
+    damaged = content.replace(np.array(LABELS).tobytes(), np.array(["cow", "dog", "cat"]).tobytes())
+    with pytest.raises(ValueError, match=r"cut\.npz cannot be read as an \.npz archive: Bad CRC-32"):
+        list(read_chunks(write(tmp_path / "cut.npz", damaged), "y", rows=1))
+
+
+@pytest.mark.parametrize("shape", [(9, 2), (-3, 2), (2**50, 2)])
+def test_an_array_that_is_shorter_than_it_says_is_refused(tmp_path, shape):
+    array = io.BytesIO()
+    np.lib.format.write_array_header_1_0(array, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    with zipfile.ZipFile(tmp_path / "t.npz", "w") as archive:
+        archive.writestr("x.npy", array.getvalue() + X.tobytes())
+    assert refusal(tmp_path / "t.npz")
+    with pytest.raises(ValueError, match=r"t\.npz"):
+        list(read_chunks(tmp_path / "t.npz"))
+
+
+@pytest.mark.parametrize(("rows", "error"), [(0, ValueError), (2.0, TypeError), (np.inf, TypeError)])
+def test_a_chunk_has_a_whole_number_of_rows(tmp_path, rows, error):
+    with pytest.raises(error, match="rows must be a whole number"):
+        read_chunks(write(tmp_path / "t.csv", "a\n1\n"), rows=rows)
+
+
+def test_chunks_have_eight_megabytes_of_features_but_not_too_many_rows(tmp_path, monkeypatch):
+    assert [chunk_rows(d) for d in (0, 1, 1024, 2**20, 2**21)] == [65536, 65536, 1024, 1, 1]
+    monkeypatch.setattr(tables, "CHUNK_BYTES", 32)
+    path = write(tmp_path / "t.csv", "a,b\n" + "1,2\n" * 5)
+    assert [len(chunk) for chunk in read_chunks(path)] == [2, 2, 1]
+
+
+def test_a_file_is_closed_when_only_its_first_chunk_is_wanted(tmp_path):
+    for way in WAYS if has_pyarrow() else WAYS[:5]:
+        path = write_in(way, tmp_path, np.zeros((4, 1)), ["x"] * 4)
+        chunks = read_chunks(path, "kind", rows=1)
+        assert len(next(chunks)) == 1
+        chunks.close()  # a file left open would be a ResourceWarning
+        del chunks
+
+
+MEASURED = r"""
+import re
+from incrlearn.tables import label_kind, read_chunks, read_table
+path, small = {path!r}, {small!r}
+
+def peak():  # in MB; getrusage would begin with what our parent had
+    return int(re.search(r"VmHWM:\s+(\d+) kB", open("/proc/self/status").read())[1]) / 1024
+
+def read(path):
+    if {rows}:
+        assert label_kind(path, "y") == "U"
+        return sum(len(chunk) for chunk in read_chunks(path, "y", rows={rows}))
+    return len(read_table(path, "y"))
+
+read(small)  # with all that is imported on the way
+before = peak()
+assert read(path) == 200_000
+print(peak() - before)
+"""
+
+
+def long_table(path, n):
+    """Write n rows of 20 numbers and a label, a thousand different ones again and again."""
+    rng = np.random.default_rng(0)
+    lines = [
+        ",".join([*(f"{v:.4f}" for v in row), f"c{k % 5}"])
+        for k, row in enumerate(rng.normal(size=(1000, 20)))
+    ]
+    header = ",".join([*(f"x{k}" for k in range(20)), "y"])
+    return write(path, header + "\n" + ("\n".join(lines) + "\n") * (n // 1000))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says what was the most")
+def test_the_memory_that_chunks_take_does_not_grow_with_the_file(tmp_path):
+    path, small = long_table(tmp_path / "t.csv", 200_000), long_table(tmp_path / "small.csv", 1000)
+    of = {
+        rows: float(run_python(MEASURED.format(path=str(path), small=str(small), rows=rows)))
+        for rows in (0, 1000)
+    }
+    assert of[0] > 32  # 200,000 rows of 20 numbers of 8 bytes: what is measured is what is meant
+    assert of[1000] < 16

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .. import _checks
+from .. import _checks, analytic
 from ..learning import METHODS, Learner, method
 from ..network import Adam, Network
 from . import metrics
@@ -34,7 +34,8 @@ class Settings:
     tasks : int
         How many tasks, ≥ 1.
     methods : tuple of str, optional
-        As `incrlearn.learning.method` reads them; all that serve the scenario when None.
+        As `incrlearn.learning.method` or `incrlearn.analytic.analytic_method` reads them; all that serve the
+        scenario when None.
     seeds : int
         How many runs of each method, ≥ 1, with the seeds 0, 1, … A seed draws the order of classes, the
         permutations, the first network and the batches: the same for every method.
@@ -81,7 +82,7 @@ class Settings:
         if not self.methods:
             raise ValueError("methods must name at least one method")
         for name in self.methods:
-            refusal = method(name).refusal(self.scenario)
+            refusal = _refusal(name, self.scenario)
             if refusal:
                 raise ValueError(f"{name} can not take part: {refusal}")
         if len(set(self.methods)) < len(self.methods):
@@ -89,14 +90,22 @@ class Settings:
 
 
 def serving(scenario):
-    """Return the names of all methods that serve a scenario, in the order of METHODS.
+    """Return the names of all methods that serve a scenario: those of networks, and closed forms.
 
     Examples
     --------
     >>> [name for name in serving("task") if name not in serving("domain")]
     ['xdg', 'separate']
     """
-    return tuple(name for name in METHODS if method(name).refusal(scenario) is None)
+    return tuple(name for name in (*METHODS, *analytic.METHODS) if _refusal(name, scenario) is None)
+
+
+def _refusal(name, scenario):
+    """Say why a method can not serve a scenario, or return None."""
+    if analytic.is_analytic(name):
+        analytic.analytic_method(name)  # refuses what it can not read
+        return None
+    return method(name).refusal(scenario)
 
 
 @dataclass(frozen=True)
@@ -173,7 +182,7 @@ def run(learner, scenario, on_task=lambda task: None):
 
     Parameters
     ----------
-    learner : object with `learn(x, y, task)` and `score(x, y, task)`
+    learner : object with `learn(x, y, task)`, `predict(x, task)` and `score(x, y, task)`
     scenario : Scenario
     on_task : function, optional
         Called with the number of the task after every task.
@@ -184,13 +193,14 @@ def run(learner, scenario, on_task=lambda task: None):
         R. In a "domain" scenario tasks not yet learned are measured too; otherwise those are NaN: there
         are no outputs for them.
     seconds : float
-        Spent in learning.
+        Spent in learning, until a first row is answered: closed forms are solved only then.
     """
     t = len(scenario.tasks)
     matrix, seconds = np.full((t, t), np.nan), 0.0
     for i, task in enumerate(scenario.tasks):
         start = time.perf_counter()
         learner.learn(task.x, task.y, task.id)
+        learner.predict(task.x_test[:1], task.id)
         seconds += time.perf_counter() - start
         known = scenario.tasks if scenario.kind == "domain" else scenario.tasks[: i + 1]
         matrix[i, : len(known)] = [_accuracy(learner, task) for task in known]
@@ -207,7 +217,7 @@ def run_method(name, scenario, seed, settings, on_task=lambda name, seed, task: 
     Parameters
     ----------
     name : str
-        As `incrlearn.learning.method` reads it.
+        As in `Settings`.
     scenario : Scenario
     seed : int
     settings : object with hidden, batch_size and learning_rate
@@ -220,6 +230,12 @@ def run_method(name, scenario, seed, settings, on_task=lambda name, seed, task: 
     -------
     Run
     """
+    baseline = np.full(len(scenario.tasks), np.nan)
+    if analytic.is_analytic(name):  # knows nothing before it has learned: there is no baseline
+        learner = analytic.analytic_method(name)
+        learner.seed = seed
+        matrix, seconds = run(learner, scenario, lambda task: on_task(name, seed, task))
+        return Run(name, seed, matrix, baseline, seconds, learner.held_bytes())
     rng, first, is_domain = np.random.default_rng([seed, 1]), scenario.tasks[0], scenario.kind == "domain"
     learner = Learner(
         Network.mlp(first.x.shape[1], *settings.hidden, 0, rng=rng),
@@ -230,7 +246,6 @@ def run_method(name, scenario, seed, settings, on_task=lambda name, seed, task: 
         classes=np.unique(first.y) if is_domain else None,
         **pace,
     )
-    baseline = np.full(len(scenario.tasks), np.nan)
     if is_domain:
         baseline[:] = [_accuracy(learner, task) for task in scenario.tasks]
     matrix, seconds = run(learner, scenario, lambda task: on_task(name, seed, task))

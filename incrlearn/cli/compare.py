@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from .. import analytic
 from ..benchmark.comparison import Settings, compare, prepare, report, summarize
 from ..benchmark.scenarios import KINDS, VARIANTS
 from ..learning import BOUNDS, METHODS
@@ -35,7 +36,9 @@ def add_to(commands):
         "compare",
         help="train every method on the same tasks and print one table",
         description="Train every method on the same sequence of tasks, and print one table, best first.",
-        epilog="Methods: " + ", ".join(METHODS) + ". Options go in brackets and + joins methods: "
+        epilog="Methods: "
+        + ", ".join((*METHODS, *analytic.METHODS))
+        + ". Options go in brackets and + joins methods: "
         '--methods none "logits(T=4)" replay+logits.',
     )
     add = command.add_argument

@@ -2,25 +2,37 @@
 
 The file holds all that is needed to go on: the model, and in its notes what the command line has to know of
 the data (which column is the target, which are ignored) and what every update did. It is written at the very
-end, whole or not at all: a command that fails leaves it as it was.
+end, whole or not at all: a command that fails leaves it as it was. How files are gone through is in `passes`.
 """
 
-import csv
-import io
+import shutil
 import sys
-from contextlib import suppress
-from dataclasses import replace
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from ..analytic import FEATURES, AnalyticClassifier, AnalyticLearner, AnalyticRegressor, as_features
 from ..estimators import IncrementalClassifier, IncrementalRegressor, load
-from ..learning import METHODS
+from ..learning import METHODS, method
 from ..storage import whole_file
-from ..tables import BadValue, Table, column_names, listed, read_table
+from ..tables import CHUNK_BYTES, Table, column_names, listed
+from .passes import Data, is_analytic, is_regressor, learn, measure, predictions
 from .screen import CalledWrong, check_writable, progress, require, say_defaults, table_of, widths, wrong_call
 
 _DATA = "a table: .csv with a header, .npz, or .parquet"
+#: methods in closed form, and their estimator's solver
+_ANALYTIC = {"analytic": "ridge", "streaming_lda": "lda", "nearest_mean": "nearest_mean"}
+#: options that networks have and closed forms have not, and the other way round: which argument each is
+_OF_NETWORKS = {
+    "hidden": "hidden_layer_sizes",
+    "epochs": "n_epochs",
+    "batch_size": "batch_size",
+    "learning_rate": "learning_rate",
+    "memory_size": "memory_size",
+}
+_OF_ANALYTIC = {"features": "features", "strength": "strength"}
 
 
 def add_to(commands):
@@ -33,11 +45,11 @@ def add_to(commands):
 
 
 def _add_fit(commands):
-    defaults = IncrementalClassifier()
     command, add = _command(commands, "fit", _fit, "learn a new model from a table of your own")
     command.epilog = (
         "Example: incrlearn fit data.csv --target label --model m.npz --ignore id. "
-        f"Methods: {', '.join(METHODS)}; see incrlearn compare --help."
+        f"Methods: {', '.join(_ANALYTIC)}, in closed form, from files of any size; networks, from files that "
+        f"fit into memory: {', '.join(METHODS)}; see incrlearn compare --help."
     )
     add("data", help=_DATA)
     add("--model", required=True, metavar="FILE", help="where to write it, a file that ends in .npz")
@@ -46,22 +58,55 @@ def _add_fit(commands):
         "--ignore", action="append", default=[], metavar="COLUMN", help="a column not to use; may be repeated"
     )
     add("--regression", action="store_true", help="learn the target as a number, not as a class")
-    add("--method", default=defaults.method, help="how it keeps what it knows")
-    add(
-        "--hidden",
-        type=widths,
-        default=defaults.hidden_layer_sizes,
-        metavar="N,N",
-        help="hidden layers' widths",
-    )
-    add("--epochs", type=int, default=defaults.n_epochs, metavar="N", help="passes over the rows")
-    add("--batch-size", type=int, default=defaults.batch_size, metavar="N", help="rows of a batch")
-    add("--learning-rate", type=float, default=defaults.learning_rate, metavar="X", help="Adam's")
-    add("--memory-size", type=int, default=defaults.memory_size, metavar="N", help="old rows to keep")
+    add("--method", default="analytic", help="how it learns, and keeps what it knows")
     add("--seed", type=int, default=0, metavar="N", help="of all that is drawn at random")
     add("--task", metavar="NAME", help="these rows belong to a task, which will be known in use, too")
     add("--force", action="store_true", help="overwrite a model that is there already")
     say_defaults(command)
+    _add_of_analytic(command.add_argument_group("methods in closed form").add_argument)
+    _add_of_networks(command.add_argument_group("methods of networks").add_argument)
+
+
+def _add_of_analytic(add):
+    classes, numbers = AnalyticClassifier(), AnalyticRegressor()
+    add(
+        "--features",
+        metavar="TEXT",
+        help=f"what is seen of the columns: {', '.join(FEATURES)} (default {classes.features}, and with "
+        f"--regression {numbers.features}), or with settings, as in 'relu(units=3000)'",
+    )
+    add(
+        "--strength",
+        type=_strength,
+        metavar="X",
+        help=f"of ridge, or the shrinkage of streaming_lda (default {classes.strength}: by the data)",
+    )
+
+
+def _add_of_networks(add):
+    """Add options whose defaults are the estimator's: None here, to know which were given."""
+    defaults = IncrementalClassifier()
+    hidden = ",".join(map(str, defaults.hidden_layer_sizes))
+    add("--hidden", type=widths, metavar="N,N", help=f"hidden layers' widths (default {hidden})")
+    for option, kind, metavar, text in (
+        ("epochs", int, "N", "passes over the rows"),
+        ("batch_size", int, "N", "rows of a batch"),
+        ("learning_rate", float, "X", "Adam's"),
+        ("memory_size", int, "N", "old rows to keep"),
+    ):
+        default = getattr(defaults, _OF_NETWORKS[option])
+        add(_dashed(option), type=kind, metavar=metavar, help=f"{text} (default {default})")
+
+
+def _strength(text):
+    return text if text == "auto" else float(text)
+
+
+_strength.__name__ = "strength"  # argparse says it: invalid strength value
+
+
+def _dashed(option):
+    return f"--{option.replace('_', '-')}"
 
 
 def _add_update(commands):
@@ -113,29 +158,56 @@ def _add_target_and_task(add):
 
 def _fit(options):
     require("rich")
+    model = _new_model(options)
     target = _new_target(options)
     _check_new_model(options)
-    kind = IncrementalRegressor if options.regression else IncrementalClassifier
-    model = kind(
-        options.method,
-        options.hidden,
-        learning_rate=options.learning_rate,
-        batch_size=options.batch_size,
-        n_epochs=options.epochs,
-        memory_size=options.memory_size,
-        random_state=options.seed,
-    )
-    with progress(f"reading {_name(options.data)}") as update:
-        table = _first_table(options, target)
-        with wrong_call():
-            y = table.numbers() if options.regression else _first_labels(table)
-        _learn(model, table, y, options.task, update)
-        score = model.score(_features(table), y, task=options.task)
-    entry = {"file": options.data, "rows": len(table), "task": options.task, "score": float(score)}
+    kind = "n" if options.regression else None
+    advice = "; --ignore leaves a column out"
+    data, total = Data(options.data, target, options.ignore, kind, advice=advice), None
+    with progress(f"reading {_name(options.data)}") as bar, wrong_call():
+        if is_analytic(model) and not options.regression:
+            data, total = data.with_kind(bar)
+        rows, score = learn(model, data, options.task, bar, total)
+    entry = {"file": options.data, "rows": rows, "task": options.task, "score": score}
     entry["new_classes"] = [] if options.regression else model.classes_.tolist()
     model.notes_ = {"target": target, "ignore": options.ignore, "history": [entry]}
     model.save(options.model)
-    _print_fit(options, model, table, score)
+    _print_fit(options, model, target, entry)
+
+
+def _new_model(options):
+    """Return the model to fit; refuse options that its method has not."""
+    name, analytic = options.method, options.method in _ANALYTIC
+    if not analytic:
+        with wrong_call():
+            _check_method(name)
+    ours, others = (_OF_ANALYTIC, _OF_NETWORKS) if analytic else (_OF_NETWORKS, _OF_ANALYTIC)
+    foreign = next((option for option in others if getattr(options, option) is not None), None)
+    if foreign:
+        if analytic:
+            why = f"is for networks, and method {name} has none: leave it out, or try --method replay"
+        else:
+            why = f"is for {', '.join(_ANALYTIC)}, and method {name} is a network's: leave it out"
+        raise CalledWrong(f"{_dashed(foreign)} {why}")
+    given = {argument: getattr(options, option) for option, argument in ours.items()}
+    given = {argument: value for argument, value in given.items() if value is not None}
+    given["random_state"] = options.seed
+    if not analytic:
+        return (IncrementalRegressor if options.regression else IncrementalClassifier)(name, **given)
+    if options.regression and name != "analytic":
+        raise CalledWrong(f"--regression: method {name} learns classes; of numbers, --method analytic does")
+    solver = {} if options.regression else {"solver": _ANALYTIC[name]}
+    model = (AnalyticRegressor if options.regression else AnalyticClassifier)(**solver, **given)
+    with wrong_call():  # now, not after a pass over the file
+        AnalyticLearner(as_features(model.features), _ANALYTIC[name], model.strength)
+    return model
+
+
+def _check_method(name):
+    try:
+        method(name)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{error}; or, by itself, {listed(_ANALYTIC)}") from None
 
 
 def _new_target(options):
@@ -168,44 +240,24 @@ def _check_new_model(options):
         )
 
 
-def _first_table(options, target):
-    with wrong_call():
-        try:
-            return read_table(options.data, target, options.ignore)
-        except BadValue as error:
-            raise CalledWrong(f"{error}; --ignore leaves a column out") from None
-
-
-def _first_labels(table):
-    try:
-        return table.labels()
-    except ValueError as error:
-        with suppress(ValueError):
-            table.numbers()
-            raise CalledWrong(f"{error}; to predict numbers, use --regression") from None
-        raise
-
-
-def _learn(model, table, y, task, update):
-    """Let the model learn, and show how far it is."""
-    update(description=f"learning {_name(table.path)}")
-    with wrong_call():
-        for done, total in model.partial_fit_steps(_features(table), y, task=task):
-            update(completed=done, total=total)
-
-
-def _print_fit(options, model, table, score):
-    what = "the numbers" if options.regression else f"{_count(len(model.classes_), 'class', 'classes')}"
-    _print(f"learned {what} of {table.target!r} from {_count(len(table), 'row')} of {_name(options.data)}\n")
-    rows = [("columns", _names(table.columns, 4) if table.columns else table.shape[1])]
-    if not options.regression:
-        rows.append(("classes", _names(model.classes_)))
-    rows.append(("method", options.method))
-    rows.append((_measure(model), f"{_score(model, score)} on these rows, which it has learned from"))
-    _print_pairs(rows)
-    if not options.regression and len(model.classes_) > max(20, len(table) / 5):
-        _print(f"\nFew rows for each class: if {table.target!r} is a number to predict, use --regression.")
+def _print_fit(options, model, target, entry):
+    classes = None if options.regression else model.classes_
+    what = "the numbers" if classes is None else _count(len(classes), "class", "classes")
+    rows = _count(entry["rows"], "row")
+    _print(f"learned {what} of {target!r} from {rows} of {_name(options.data)}\n")
+    pairs = [("columns", _columns(model))]
+    if classes is not None:
+        pairs.append(("classes", _names(classes)))
+    pairs.append(("method", options.method))
+    pairs.append(_on_these_rows(model, entry))
+    _print_pairs(pairs)
+    if classes is not None and len(classes) > max(20, entry["rows"] / 5):
+        _print(f"\nFew rows for each class: if {target!r} is a number to predict, use --regression.")
     print(f"\nwrote {options.model} ({_size(options.model)})")
+
+
+def _on_these_rows(model, entry):
+    return _measure(model), f"{_score(model, entry['score'])} on these rows, which it has learned from"
 
 
 # ---- update ------------------------------------------------------------------------------------------
@@ -215,17 +267,15 @@ def _update(options):
     model = _load(options.model)
     if options.output:
         _check_output_model(options)
-    known = set() if _is_regressor(model) else set(model.classes_.tolist())
-    with progress(f"reading {_name(options.data)}") as update:
-        table, y = _table_for(model, options)
+    known = set() if is_regressor(model) else set(model.classes_.tolist())
+    with progress(f"reading {_name(options.data)}") as bar, wrong_call():
+        data = _data_for(model, options)
         memory = _memory(model)
         before = None if memory is None else model.score(*memory)
-        _learn(model, table, y, options.task, update)
+        rows, score = learn(model, data, options.task, bar)
         after = None if memory is None else model.score(*memory)
-        score = model.score(_features(table), y, task=options.task)
-    new = [] if _is_regressor(model) else [label for label in model.classes_.tolist() if label not in known]
-    entry = {"file": options.data, "rows": len(table), "task": options.task, "score": float(score)}
-    entry |= {"new_classes": new}
+    new = [] if is_regressor(model) else [label for label in model.classes_.tolist() if label not in known]
+    entry = {"file": options.data, "rows": rows, "task": options.task, "score": score, "new_classes": new}
     if memory is not None:
         entry |= {"memory_rows": len(memory[1]), "memory_before": float(before), "memory_after": float(after)}
     model.notes_ = model.notes_ | {"history": [*model.notes_.get("history", []), entry]}
@@ -247,6 +297,10 @@ def _check_output_model(options):
 def _print_update(model, entry):
     new = f"; new: {_names(entry['new_classes'])}" if entry["new_classes"] else ""
     _print(f"learned {_count(entry['rows'], 'row')} of {_name(entry['file'])}{new}\n")
+    if is_analytic(model):
+        _print_pairs([_on_these_rows(model, entry)])
+        _print(f"\n{_what_it_keeps(model)}")
+        return
     table = table_of(_measure(model, " %"), "before", "after")
     if "memory_rows" in entry:
         scores = (_score(model, entry[key], "") for key in ("memory_before", "memory_after"))
@@ -259,63 +313,65 @@ def _print_update(model, entry):
         _print(f"\nMethod {model.method} keeps no old rows: incrlearn evaluate tells what it forgot.")
 
 
+def _what_it_keeps(model):
+    if model.forgetting < 1:
+        return f"It keeps no rows, and counts older ones less and less (forgetting {model.forgetting:g})."
+    if model.features_.looks:
+        return "It keeps no rows and has forgotten none; its features are of the first rows."
+    return "It keeps no rows and has forgotten none: all rows at once give the same model."
+
+
 # ---- predict, evaluate -------------------------------------------------------------------------------
 
 
 def _predict(options):
     model = _load(options.model)
-    if options.proba and _is_regressor(model):
+    if options.proba and is_regressor(model):
         raise CalledWrong(f"--proba: {options.model} predicts numbers, not classes")
     if options.output:
         check_writable("output", options.output)
         _check_other("output", options.output, options.data, options.model)
-    with progress(f"reading {_name(options.data)}"):
-        table, _ = _table_for(model, options, with_target=False)
-        with wrong_call():
-            columns = _predictions(model, table, options)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([list(columns), *zip(*columns.values(), strict=True)])
-    if not options.output:
-        sys.stdout.write(text.getvalue())
+    rows, bar = 0, progress(f"predicting {_name(options.data)}")
+    with _whole_output(options.output) as write, bar as update, wrong_call():
+        for n, text in predictions(model, _data_for(model, options), options.task, options.proba):
+            write(text)
+            rows += n
+            update(completed=rows)
+    if options.output:
+        print(f"wrote {options.output} ({_count(rows, 'row')})")
+
+
+@contextmanager
+def _whole_output(path):
+    """Yield what writes text to a file, or to the screen: all of it, or nothing where the block fails."""
+    if path:
+        with whole_file(path) as file:
+            yield lambda text: file.write(text.encode())
         return
-    with whole_file(options.output) as file:
-        file.write(text.getvalue().encode())
-    print(f"wrote {options.output} ({_count(len(table), 'row')})")
-
-
-def _predictions(model, table, options):
-    """Return the columns to write by their names."""
-    columns = {_target_of(model, options): model.predict(_features(table), task=options.task).tolist()}
-    if options.proba:
-        shares = model.predict_proba(_features(table), task=options.task)
-        for label, share in zip(model.classes_.tolist(), shares.T.tolist(), strict=True):
-            columns[f"p({label})"] = [f"{p:.6g}" for p in share]
-    return columns
+    # the screen is often a file, too, and who reads it could not tell a half from the whole
+    with tempfile.SpooledTemporaryFile(CHUNK_BYTES, "w+", encoding="utf-8", newline="") as file:
+        yield file.write
+        file.seek(0)
+        shutil.copyfileobj(file, sys.stdout)
 
 
 def _evaluate(options):
     model = _load(options.model)
-    with progress(f"reading {_name(options.data)}"):
-        table, y = _table_for(model, options)
-        with wrong_call():
-            predicted = model.predict(_features(table), task=options.task)
-    _print(f"{_name(options.model)} on {_count(len(table), 'row')} of {_name(options.data)}\n")
-    if _is_regressor(model):
-        pairs = [("R²", f"{model.score(_features(table), y, task=options.task):.3f}")]
-        pairs.append(("mean absolute error", f"{np.abs(predicted - y).mean():.6g}"))
-        _print_pairs(pairs)
+    with progress(f"measuring {_name(options.data)}") as bar, wrong_call():
+        found = measure(model, _data_for(model, options), options.task, bar)
+    _print(f"{_name(options.model)} on {_count(found.rows, 'row')} of {_name(options.data)}\n")
+    if is_regressor(model):
+        _print_pairs([("R²", f"{found.score:.3f}"), ("mean absolute error", f"{found.mean_absolute:.6g}")])
     else:
-        _print_accuracies(model, y, predicted == y)
+        _print_accuracies(model, found)
 
 
-def _print_accuracies(model, y, right):
-    _print(f"accuracy  {100 * right.mean():.1f} %\n")
+def _print_accuracies(model, found):
+    _print(f"accuracy  {100 * found.score:.1f} %\n")
     table = table_of("class", "rows", "right", "accuracy %", "")
-    for label in np.unique(y):
-        rows = y == label
+    for label, rows, right in found.by_class():
         never = "" if label in model.classes_ else "never learned, so counted as wrong"
-        found = right[rows].sum()
-        table.add_row(str(label), f"{rows.sum():,}", f"{found:,}", f"{100 * found / rows.sum():.1f}", never)
+        table.add_row(str(label), f"{rows:,}", f"{right:,}", f"{100 * right / rows:.1f}", never)
     _print(table)
 
 
@@ -325,21 +381,14 @@ def _print_accuracies(model, y, right):
 def _show(options):
     model = _load(options.model)
     notes = model.notes_
-    kind = "a regressor" if _is_regressor(model) else "a classifier"
+    kind = "a regressor" if is_regressor(model) else "a classifier"
     _print(f"{_name(options.model)}: {kind} ({_size(options.model)})\n")
-    pairs = [] if _is_regressor(model) else [("classes", _names(model.classes_))]
-    names = getattr(model, "feature_names_in_", None)
+    pairs = [] if is_regressor(model) else [("classes", _names(model.classes_))]
     pairs.append(("target", notes.get("target", "not noted")))
-    pairs.append(("columns", model.n_features_in_ if names is None else _names(names, 4)))
+    pairs.append(("columns", _columns(model)))
     if notes.get("ignore"):
         pairs.append(("ignored", _names(notes["ignore"])))
-    pairs.append(("method", model.method))
-    pairs.append(("hidden", ", ".join(map(str, np.ravel(model.hidden_layer_sizes))) or "none"))
-    memory = _memory(model)
-    pairs.append(("memory", "keeps no rows" if memory is None else _count(len(memory[1]), "row")))
-    pairs.append(
-        ("learned", f"{_count(model.n_samples_seen_, 'row')} in {_count(model.n_updates_, 'update')}")
-    )
+    pairs += _analytic_pairs(model) if is_analytic(model) else _network_pairs(model)
     _print_pairs(pairs)
     if notes.get("history"):
         try:
@@ -348,16 +397,40 @@ def _show(options):
             raise CalledWrong(f"{options.model}: the history in its notes was not written here") from None
 
 
+def _network_pairs(model):
+    memory = _memory(model)
+    rows = _count(model.n_samples_seen_, "row")
+    return [
+        ("method", model.method),
+        ("hidden", ", ".join(map(str, np.ravel(model.hidden_layer_sizes))) or "none"),
+        ("memory", "keeps no rows" if memory is None else _count(len(memory[1]), "row")),
+        ("learned", f"{rows} in {_count(model.n_updates_, 'update')}"),
+    ]
+
+
+def _analytic_pairs(model):
+    """Say how a closed form learns; into how many updates its rows were cut makes no difference to it."""
+    solver = "ridge" if is_regressor(model) else model.solver
+    pairs = [("method", next(name for name in _ANALYTIC if _ANALYTIC[name] == solver))]
+    pairs += [("features", model.features), ("solver", solver)]
+    if model.strength_ is not None:
+        chosen = ", chosen from the rows" if model.strength == "auto" else ""
+        pairs.append(("strength", f"{model.strength_:.3g}{chosen}"))
+    pairs.append(("memory", "keeps no rows"))
+    pairs.append(("learned", _count(model.n_samples_seen_, "row")))
+    return pairs
+
+
 def _print_history(model, history):
-    _print(f"\n{_measure(model, ' in %')} by every update, of its rows and of those in memory\n")
-    words = ["file"] if _is_regressor(model) else ["file", "new classes"]
-    table = table_of(*words, "rows", "its rows", "memory before", "after", left=len(words))
+    kept = not is_analytic(model)
+    _print(f"\n{_measure(model, ' in %')} by every update, of its rows{' and of those in memory' * kept}\n")
+    words = ["file"] if is_regressor(model) else ["file", "new classes"]
+    before_and_after = ["memory before", "after"] * kept
+    table = table_of(*words, "rows", "its rows", *before_and_after, left=len(words))
     for entry in history:
         file = _name(entry["file"]) + (f" (task {entry['task']})" if entry["task"] else "")
-        scores = (
-            _score(model, entry[key], "") if key in entry else "–"
-            for key in ("score", "memory_before", "memory_after")
-        )
+        keys = ("score", "memory_before", "memory_after")[: None if kept else 1]
+        scores = (_score(model, entry[key], "") if key in entry else "–" for key in keys)
         table.add_row(*[file, _names(entry["new_classes"])][: len(words)], f"{entry['rows']:,}", *scores)
     _print(table)
 
@@ -371,41 +444,29 @@ def _load(path):
         return load(path)
 
 
-def _is_regressor(model):
-    return isinstance(model, IncrementalRegressor)
-
-
-def _target_of(model, options):
-    return options.target or model.notes_.get("target", "y")
-
-
-def _table_for(model, options, with_target=True):
+def _data_for(model, options):
     """Return the table with the model's columns in its order, and the targets as it knows them."""
-    target = _target_of(model, options)
-    names = getattr(model, "feature_names_in_", None)
-    ignore = [*model.notes_.get("ignore", ()), target]
-    with wrong_call():
-        if _is_regressor(model) and model.network_.outputs > 1:
-            numbers = model.network_.outputs
+    target = options.target or model.notes_.get("target", "y")
+    if is_regressor(model):
+        kind, numbers = "n", _outputs(model)
+        if numbers > 1:
             raise ValueError(f"{options.model} predicts {numbers} numbers for a row: use it from Python")
-        table = read_table(
-            options.data,
-            target if with_target else None,
-            ignore,
-            None if names is None else names.tolist(),
-        )
-        if table.shape[1] != model.n_features_in_:
-            raise ValueError(
-                f"{options.data} has {_count(table.shape[1], 'column')} of features, "
-                f"but {options.model} has learned from {model.n_features_in_}"
-            )
-        if names is None:  # by position, whatever they are called here
-            table = replace(table, columns=None)
-        if not with_target:
-            return table, None
-        if _is_regressor(model):
-            return table, table.numbers()
-        return table, table.labels({"U": "U", "b": "b"}.get(model.classes_.dtype.kind, "i"))
+    else:
+        kind = {"U": "U", "b": "b"}.get(model.classes_.dtype.kind, "i")
+    names = getattr(model, "feature_names_in_", None)
+    names = None if names is None else names.tolist()
+    ignore = [*model.notes_.get("ignore", ()), target]
+    return Data(options.data, target, ignore, kind, names, model.n_features_in_, options.model)
+
+
+def _outputs(model):
+    """Return how many numbers a regressor predicts for a row."""
+    return np.size(model.intercept_) if is_analytic(model) else model.network_.outputs
+
+
+def _columns(model):
+    names = getattr(model, "feature_names_in_", None)
+    return model.n_features_in_ if names is None else _names(names, 4)
 
 
 def _memory(model):
@@ -414,11 +475,6 @@ def _memory(model):
     if memory is None or not hasattr(model, "feature_names_in_"):
         return memory
     return Table("memory", model.feature_names_in_.tolist(), memory[0]), memory[1]
-
-
-def _features(table):
-    """Return what an estimator is given: a frame where the columns have names, otherwise an array."""
-    return table if table.columns else table.values
 
 
 def _check_other(option, path, *inputs):
@@ -460,11 +516,11 @@ def _count(n, one, many=None):
 
 
 def _measure(model, unit=""):
-    return "R²" if _is_regressor(model) else f"accuracy{unit}"
+    return "R²" if is_regressor(model) else f"accuracy{unit}"
 
 
 def _score(model, score, unit=" %"):
-    return f"{score:.3f}" if _is_regressor(model) else f"{100 * score:.1f}{unit}"
+    return f"{score:.3f}" if is_regressor(model) else f"{100 * score:.1f}{unit}"
 
 
 def _size(path):

@@ -7,10 +7,10 @@ option, `method("replay+logits")` joins two. A recipe of one's own is `Method([t
 """
 
 import ast
-import inspect
 from dataclasses import dataclass, field
 
 from .. import _checks
+from .._recipes import made, parsed
 from .decisions import Decision, NearestMean
 from .distillation import DistilledBinaryCrossEntropy, Features, Logits, Relations
 from .generative import ConditionalGeneratorMemory, GenerativeClassifier, GeneratorMemory
@@ -423,6 +423,8 @@ METHODS = {
         separate,
     )
 }
+#: how a method reads
+EXAMPLE = "replay+logits(T=4)"
 #: what no method can fall below or rise above, more or less
 BOUNDS = {"none": "lower bound", "joint": "upper bound", "cumulative": "bound"}
 
@@ -452,29 +454,12 @@ def method(text):
     >>> method("logits(T=4, alpha=0.2)").terms[0].T
     4.0
     """
-    if not isinstance(text, str):
-        raise TypeError(f"method must be a name, got {text!r} ({type(text).__name__})")
-    try:
-        tree = ast.parse(text.strip().replace("der++", "derpp"), mode="eval").body
-    except (SyntaxError, ValueError):
-        raise ValueError(f"method must read like replay+logits(T=4), got {text!r}") from None
-    return _from_tree(tree, text)
+    plain = text.replace("der++", "derpp") if isinstance(text, str) else text
+    return _from_tree(parsed("method", plain, EXAMPLE), text)
 
 
 def _from_tree(tree, text):
     """Make a method from the parsed text: a sum, a name, or a name with options."""
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
         return _from_tree(tree.left, text) + _from_tree(tree.right, text)
-    call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
-    if not isinstance(call.func, ast.Name) or call.args or any(k.arg is None for k in call.keywords):
-        raise ValueError(f"method must read like replay+logits(T=4), got {text!r}")
-    recipe = _checks.choice("method", call.func.id, METHODS)
-    known = inspect.signature(recipe).parameters
-    options = {}
-    for keyword in call.keywords:
-        _checks.choice(f"option of {recipe.__name__}", keyword.arg, known)
-        try:
-            options[keyword.arg] = ast.literal_eval(keyword.value)
-        except (ValueError, TypeError):
-            raise ValueError(f"{keyword.arg} must be a number or a quoted word, got {text!r}") from None
-    return recipe(**options)
+    return made("method", tree, text, METHODS, EXAMPLE)

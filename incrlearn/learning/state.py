@@ -955,3 +955,27 @@ def _width(network, at):
     for layer in network.layers:
         widths.append(layer.connect(widths[-1]))
     return widths[at]
+
+
+def try_learner(learner):
+    """Let a learner answer for an ordinary row, a last trial: what can not predict is no model."""
+    if isinstance(learner.decision, GenerativeClassifier):  # with one z: how many it takes is for its owner
+        for model in learner.decision.models.values():
+            model.log_likelihood(np.zeros((1, model.inputs)), 1, np.random.default_rng(0))
+    elif learner.isolation is None:
+        learner.predict(_row(learner.network))
+    else:
+        for task in learner._targets.tasks:
+            learner.predict(_row(learner.network), task)
+
+
+def _row(network):
+    """Return an ordinary row, as the network takes it."""
+    front = network.layers[0]
+    if isinstance(front, Standardize):
+        return front.mean[None]
+    if not isinstance(front, StandardizeSparse):
+        return np.zeros((1, network.inputs))
+    from scipy.sparse import csr_array
+
+    return csr_array((1, network.inputs))
