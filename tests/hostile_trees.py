@@ -19,14 +19,22 @@ from pathlib import Path
 
 import numpy as np
 
-from incrlearn import IncrementalClassifier, IncrementalRegressor, load, saving
+from incrlearn import (
+    AnalyticClassifier,
+    AnalyticRegressor,
+    IncrementalClassifier,
+    IncrementalRegressor,
+    load,
+    saving,
+)
 from incrlearn.learning.state import FIELDS
 from incrlearn.storage import ModelFileError, read_archive
 
+from .analytic import helpers as analytic
 from .saved import another_task, examples, learned, peak_megabytes
 
 DOCUMENTED = (ValueError, TypeError, FloatingPointError)
-ESTIMATORS = (IncrementalClassifier, IncrementalRegressor)
+ESTIMATORS = (IncrementalClassifier, IncrementalRegressor, AnalyticClassifier, AnalyticRegressor)
 #: what a change may ask for before it is an error here: a model of this size has no use for it
 ADDRESS_SPACE = 3 << 30
 
@@ -171,7 +179,11 @@ def becomes(header, arrays, xy, task, another, path):
         _is_clear(str(error))
         return "refused"
     x, y = xy
+    closed, whole = isinstance(model, ESTIMATORS[2:]), getattr(model, "forgetting", 0) == 1
     for use in (
+        *[lambda: model.coef_, lambda: model.merge(copy.deepcopy(model))][: closed + whole],
+        *[lambda: model.unlearn(x[:1], y[:1])] * whole,
+        *[lambda: model.predict_proba(x, task=task)] * isinstance(model, AnalyticClassifier),
         lambda: model.predict(x, task=task),
         lambda: model.score(x, y, task=task),
         lambda: repr(model),
@@ -198,10 +210,14 @@ def _is_clear(message):
 
 def sweep(name, path, every=1):
     """Return what becomes of one change in `every`, of the example with that name."""
-    model, xy, task = learned(name)
+    if name in analytic.examples():
+        model, *use = analytic.learned(name)
+    else:
+        model, xy, task = learned(name)
+        use = xy, task, another_task(name)
     model.save(path)
     header, arrays = read_archive(path, saving.FORMAT)
-    use = xy, task, another_task(name), path
+    use = *use, path
     if becomes(header, arrays, *use) != "works":
         raise AssertionError(f"{name} does not work without a change")
     changes = [(place, tree, arrays) for place, tree in changed_trees(header)]
@@ -217,11 +233,12 @@ def sweep(name, path, every=1):
 
 def main():
     warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", "features depend on one another")  # where sums are absurd, they may
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     every = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     started, found, errors = time.perf_counter(), Counter(), Counter()
     with tempfile.TemporaryDirectory() as folder:
-        for name in examples():
+        for name in (*examples(), *analytic.examples()):
             for what in sweep(name, Path(folder) / "model.npz", every).values():
                 found[what if what in ("works", "refused") else "a documented error"] += 1
                 errors[what.split(",")[0]] += what not in ("works", "refused")

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from incrlearn import formulas, network
+from incrlearn import analytic, formulas, network
 from incrlearn.benchmark import metrics
 from incrlearn.learning import METHODS
 
@@ -93,6 +93,7 @@ def test_every_formula_has_its_place_in_the_list_of_formulas():
     wanted = {*formulas.__all__, *layers, *optimizers, *measures, *importances}
     wanted |= {"sum_over_samples", "LinearRegression"}
     wanted |= {"VariationalAutoencoder", "ConditionalAutoencoder"}
+    wanted |= {"Statistics", "RecursiveLeastSquares", "choose_strength", "temperature", *analytic.SOLVERS}
     assert set(sections()) == wanted
 
 

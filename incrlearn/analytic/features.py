@@ -333,7 +333,7 @@ class Patches(Features):
         images = x.reshape(len(x), *self._image(x.shape[1]))
         windows = np.lib.stride_tricks.sliding_window_view(images, (self.size, self.size), axis=(1, 2))
         p = windows.reshape(len(x), windows.shape[1] * windows.shape[2], -1)
-        p -= p.mean(axis=2, keepdims=True)
+        p = p - p.mean(axis=2, keepdims=True)
         squares = np.einsum("npl,npl->np", p, p)
         size = np.sqrt(squares + squares.mean(axis=1, keepdims=True))
         size[size == 0] = 1  # nothing is to be seen in such an image

@@ -25,7 +25,7 @@ def streaming_lda(features="relu", shrinkage="auto", standardize=True, forgettin
     return AnalyticLearner(as_features(features), "lda", shrinkage, standardize, forgetting)
 
 
-def nearest_mean(features="identity", standardize=True, forgetting=1.0):
+def nearest_mean(features="relu", standardize=True, forgetting=1.0):
     """The class whose mean is nearest. Keeps the same sums, of which it needs the means and variances alone.
 
     Mensink et al., IEEE Trans. PAMI 35, 2013, eq. 1.

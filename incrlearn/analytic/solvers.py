@@ -123,17 +123,17 @@ def choose_strength(A, b, s, n):
     (1e-06, [[2.0]])
     """
     a, V = np.linalg.eigh(A)
-    a, c = np.maximum(a, 0), V.T @ b
+    size = A.diagonal().max() or n  # all is divided by it: squares of the features may be very large or small
+    a, c = np.maximum(a / size, 0), V.T @ b / np.sqrt(size)
     squares, total = np.square(c).sum(axis=1), max(s.sum(), 0.0)
-    strengths = STRENGTHS * (A.diagonal().max() or n)
-    values = np.empty(len(strengths))
-    for k, strength in enumerate(strengths):
+    values = np.empty(len(STRENGTHS))
+    for k, strength in enumerate(STRENGTHS):
         # what is left of y is never less than its rounding, nor what is left of the rows' freedom
         rss = max(total - (squares * (a + 2 * strength) / (a + strength) ** 2).sum(), 1e-13 * total)
         free = max(1 - (1 + (a / (a + strength)).sum()) / n, 1e-13)
         values[k] = rss / n / free**2
     best = np.flatnonzero(values <= values.min() * (1 + 1e-9))[-1]
-    return float(strengths[best]), V @ (c / (a + strengths[best])[:, None])
+    return float(size * STRENGTHS[best]), V @ (c / (a + STRENGTHS[best])[:, None]) / np.sqrt(size)
 
 
 def lda(statistics, shrinkage="auto", standardize=True):
@@ -242,6 +242,7 @@ def temperature(solver, statistics, solution, standardize=True):
     if solver == "nearest_mean":
         M = _class_means(b, share, n)
         within = (A - (M * (n * share)) @ M.T) / n
+        M = M / (np.abs(M).max() or 1.0)
         apart = (share * np.square(M)).sum()
         return _above_zero((share * M * (within @ M)).sum() / apart if apart else 1.0)
     W = solution.weights * np.where(np.isinf(scale), 0, scale)
@@ -275,11 +276,12 @@ def _class_means(b, share, n):
 
 def _oracle_shrinkage(S, n, p):
     """Return ρ of Chen et al., eq. 23, for p features."""
-    trace, square = np.trace(S), np.einsum("ij,ij->", S, S)
-    spread = square - trace**2 / p
-    if spread <= EPSILON * square:  # it is a multiple of I already
+    trace = np.trace(S)
+    square = np.square(S / trace).sum() if trace > 0 else 0.0  # tr(S²)/tr²(S)
+    spread = square - 1 / p
+    if spread <= EPSILON:  # it is a multiple of I already
         return 1.0
-    return float(min(1.0, ((1 - 2 / p) * square + trace**2) / ((n + 1 - 2 / p) * spread)))
+    return float(min(1.0, ((1 - 2 / p) * square + 1) / ((n + 1 - 2 / p) * spread)))
 
 
 def _solve(A, b, strength):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import analytic
 from ..analytic import FEATURES, AnalyticClassifier, AnalyticLearner, AnalyticRegressor, as_features
 from ..estimators import IncrementalClassifier, IncrementalRegressor, load
 from ..learning import METHODS, method
@@ -23,7 +24,7 @@ from .screen import CalledWrong, check_writable, progress, require, say_defaults
 
 _DATA = "a table: .csv with a header, .npz, or .parquet"
 #: methods in closed form, and their estimator's solver
-_ANALYTIC = {"analytic": "ridge", "streaming_lda": "lda", "nearest_mean": "nearest_mean"}
+_ANALYTIC = {name: recipe().solver for name, recipe in analytic.METHODS.items()}
 #: options that networks have and closed forms have not, and the other way round: which argument each is
 _OF_NETWORKS = {
     "hidden": "hidden_layer_sizes",
@@ -177,14 +178,14 @@ def _fit(options):
 
 def _new_model(options):
     """Return the model to fit; refuse options that its method has not."""
-    name, analytic = options.method, options.method in _ANALYTIC
-    if not analytic:
+    name, closed = options.method, options.method in _ANALYTIC
+    if not closed:
         with wrong_call():
             _check_method(name)
-    ours, others = (_OF_ANALYTIC, _OF_NETWORKS) if analytic else (_OF_NETWORKS, _OF_ANALYTIC)
+    ours, others = (_OF_ANALYTIC, _OF_NETWORKS) if closed else (_OF_NETWORKS, _OF_ANALYTIC)
     foreign = next((option for option in others if getattr(options, option) is not None), None)
     if foreign:
-        if analytic:
+        if closed:
             why = f"is for networks, and method {name} has none: leave it out, or try --method replay"
         else:
             why = f"is for {', '.join(_ANALYTIC)}, and method {name} is a network's: leave it out"
@@ -192,7 +193,7 @@ def _new_model(options):
     given = {argument: getattr(options, option) for option, argument in ours.items()}
     given = {argument: value for argument, value in given.items() if value is not None}
     given["random_state"] = options.seed
-    if not analytic:
+    if not closed:
         return (IncrementalRegressor if options.regression else IncrementalClassifier)(name, **given)
     if options.regression and name != "analytic":
         raise CalledWrong(f"--regression: method {name} learns classes; of numbers, --method analytic does")

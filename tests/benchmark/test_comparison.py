@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from incrlearn import analytic
 from incrlearn.benchmark.comparison import Run, Settings, compare, measures, prepare, report, run, summarize
 from incrlearn.benchmark.datasets import load
 from incrlearn.benchmark.scenarios import split
@@ -76,7 +77,23 @@ def test_a_method_is_refused_where_it_can_not_serve_and_left_out_where_all_are_a
     with pytest.raises(ValueError, match="icarl can not take part: NearestMean serves class-incremental"):
         Settings(scenario="domain", methods=("none", "icarl"))
     assert "icarl" not in Settings(scenario="domain").methods
-    assert set(Settings(scenario="task").methods) | set(Settings(scenario="class").methods) == set(METHODS)
+    of_any = set(Settings(scenario="task").methods) | set(Settings(scenario="class").methods)
+    assert of_any == {*METHODS, *analytic.METHODS}
+
+
+def test_closed_forms_learn_the_same_tasks_know_nothing_before_and_hold_no_samples():
+    methods = ("analytic(features='relu(units=50)')", "streaming_lda(features='identity')", "nearest_mean")
+    for one in compare(Settings(tasks=2, scenario="domain", methods=methods)):
+        assert one.matrix.shape == (2, 2)
+        assert np.isnan(one.baseline).all()
+        assert one.held["samples"] == 0 < one.held["other"]
+        assert one.seconds > 0
+
+
+@pytest.mark.parametrize("text", ["analytic(units=3)", "streaming_lda(shrinkage=2.0)", "nearest_mean(3)"])
+def test_a_closed_form_with_options_that_can_not_be_is_refused_with_its_settings(text):
+    with pytest.raises(ValueError, match=r"shrinkage|strength|option|must read like"):
+        Settings(methods=(text,))
 
 
 @pytest.mark.parametrize("variant", ["permuted", "rotated"])
