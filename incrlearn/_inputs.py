@@ -149,7 +149,7 @@ def _one_column(name, y):
             f"A column-vector {name} was passed when a 1d array was expected. Please change its shape to "
             "(n_samples,), for example using ravel().",
             _sklearn_name("DataConversionWarning", UserWarning),
-            stacklevel=_outside(),
+            stacklevel=outside(),
         )
         return y[:, 0]
     if y.ndim != 1:
@@ -201,13 +201,13 @@ def same_columns(estimator, names, seen):
             warnings.warn(
                 f"X does not have valid feature names, but {estimator} was fitted with feature names",
                 UserWarning,
-                stacklevel=_outside(),
+                stacklevel=outside(),
             )
         if names is not None and seen is None:
             warnings.warn(
                 f"X has feature names, but {estimator} was fitted without feature names",
                 UserWarning,
-                stacklevel=_outside(),
+                stacklevel=outside(),
             )
         return
     if list(names) == list(seen):
@@ -223,7 +223,7 @@ def same_columns(estimator, names, seen):
     raise ValueError(message)
 
 
-def _outside():
+def outside():
     """Return the `stacklevel` of the nearest caller outside this package: that is whom a warning is for."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):

@@ -15,7 +15,7 @@ def parsed(what, text, example):
         raise TypeError(f"{what} must be a name, got {text!r} ({type(text).__name__})")
     try:
         return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(f"{what} must read like {example}, got {text!r}") from None
 
 
@@ -36,6 +36,8 @@ def made(what, tree, text, known, example):
     options = {}
     for keyword in call.keywords:
         _checks.choice(f"option of {call.func.id}", keyword.arg, possible)
+        if keyword.arg in options:
+            raise ValueError(f"{keyword.arg} stands twice in {text!r}")
         try:
             options[keyword.arg] = ast.literal_eval(keyword.value)
         except (ValueError, TypeError):

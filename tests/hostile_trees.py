@@ -179,7 +179,7 @@ def becomes(header, arrays, xy, task, another, path):
         _is_clear(str(error))
         return "refused"
     x, y = xy
-    closed, whole = isinstance(model, ESTIMATORS[2:]), getattr(model, "forgetting", 0) == 1
+    closed, whole = isinstance(model, ESTIMATORS[2:]), repr(getattr(model, "forgetting", None)) == "1.0"
     for use in (
         *[lambda: model.coef_, lambda: model.merge(copy.deepcopy(model))][: closed + whole],
         *[lambda: model.unlearn(x[:1], y[:1])] * whole,

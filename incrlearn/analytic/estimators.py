@@ -128,7 +128,8 @@ class _Analytic(Estimator):
         Parameters
         ----------
         other : estimator of the same class
-            With the same features; it stays as it is. One that has learned nothing adds nothing.
+            With the same features; it stays as it is. One that has learned nothing adds nothing, and becomes
+            what it is merged with.
 
         Returns
         -------
@@ -170,7 +171,7 @@ class _Analytic(Estimator):
         weight = _inputs.weights(sample_weight, len(y))
         some = weight > 0
         if not some.any():
-            raise ValueError("sample_weight must be > 0 for at least one row")
+            raise ValueError("sample_weight must not be zero for every row")
         return (x, y, weight) if some.all() else (x[some], y[some], weight[some])
 
     def _new_learner(self):
@@ -363,7 +364,7 @@ class AnalyticClassifier(OfClasses, _Analytic):
         return p[:, np.argsort(self._learner.classes)]
 
     def decision_function(self, X):
-        """Return ŷ, or for two classes the difference of the two.
+        """Return ŷ, or for two classes the difference of the two; of a class never seen, the lowest float.
 
         Parameters
         ----------
@@ -380,6 +381,7 @@ class AnalyticClassifier(OfClasses, _Analytic):
             As `predict`.
         """
         z = self._fitted().outputs(self._features(X))[:, np.argsort(self._learner.classes)]
+        z = np.maximum(z, np.finfo(np.float64).min)
         return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 
 

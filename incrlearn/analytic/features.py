@@ -47,7 +47,7 @@ class Features:
             Of all that is drawn.
         """
         made = replace(self)
-        made.inputs, made.seed = x.shape[1], seed
+        made.inputs = x.shape[1]
         made.arrays = made._drawn(x, np.random.default_rng(seed))
         return made
 
@@ -59,7 +59,7 @@ class Features:
         return {}
 
     def __call__(self, x):
-        """Return φ(x), shape (n, k): float32 where x is float32, otherwise float64."""
+        """Return φ(x), shape (n, k); of a row it is the same, whatever rows come with it."""
         raise NotImplementedError
 
     @property
@@ -76,10 +76,6 @@ class Features:
         if not self.like(other) or other.inputs != self.inputs:
             return False
         return all(np.array_equal(array, other.arrays[name]) for name, array in self.arrays.items())
-
-    def _as(self, x, name):
-        """Return one of the arrays in the precision of x."""
-        return self.arrays[name].astype(x.dtype, copy=False)
 
 
 @dataclass
@@ -146,8 +142,9 @@ class RandomReLU(Features):
 
     def __call__(self, x):
         """Return φ(x)."""
-        z = np.arcsinh(x) @ self._as(x, "W")
-        z += self._as(x, "bias")
+        x = x.astype(np.float64, copy=False)  # in float32, z would depend on how rows are cut, by 1e-7
+        z = np.arcsinh(x) @ self.arrays["W"]
+        z += self.arrays["bias"]
         return np.hstack([x, np.maximum(z, 0, out=z)])
 
     @property
@@ -200,8 +197,8 @@ class RandomFourier(Features):
 
     def __call__(self, x):
         """Return φ(x)."""
-        z = x @ self._as(x, "W")
-        z += self._as(x, "bias")
+        z = x.astype(np.float64, copy=False) @ self.arrays["W"]  # as for RandomReLU
+        z += self.arrays["bias"]
         np.cos(z, out=z)
         z *= np.sqrt(2 / self.units)
         return z
@@ -268,7 +265,11 @@ class Patches(Features):
         self.threshold = _checks.strength("threshold", self.threshold)
         _checks.flag("learned", self.learned)
         if self.shape is not None:
-            self.shape = tuple(_checks.count("shape", side) for side in self.shape)
+            self.shape = _checks.widths("shape", self.shape)
+            if len(self.shape) not in (2, 3):
+                raise ValueError(
+                    f"shape must be (height, width) or (height, width, channels), got {self.shape}"
+                )
 
     @property
     def looks(self):
@@ -343,7 +344,7 @@ class Patches(Features):
     def __call__(self, x):
         """Return φ(x)."""
         made = np.empty((len(x), self.outputs), x.dtype)
-        w, pool = self._as(x, "w").T, self._pool(x.shape[1]).astype(x.dtype)
+        w, pool = (part.astype(x.dtype) for part in (self.arrays["w"].T, self._pool(x.shape[1])))
         for start in range(0, len(x), AT_ONCE):  # few images: what is in between stays in a core's cache
             rows = slice(start, start + AT_ONCE)
             found = self._patches(x[rows]) @ w
@@ -364,7 +365,7 @@ def _cells(n, cells, overlap):
     edges = np.linspace(0, n, cells + 1).round().astype(int)
     of_cell = np.zeros((cells, n))
     for row, start, stop in zip(of_cell, edges, edges[1:], strict=False):
-        row[max(0, start - overlap) : stop + overlap] = 1
+        row[max(0, start - overlap) : min(n, stop + overlap)] = 1
     return of_cell / of_cell.sum(axis=1, keepdims=True)
 
 

@@ -1,7 +1,7 @@
 """A learner with a closed form: what it knows are sums, so there is nothing that it could forget.
 
-learn        sums ← sums + sums(φ(x), y)            unlearn     sums ← sums − sums(φ(x), y)
-    merge    sums ← sums + another's sums          predict    Wᵀ(φ(x) − φ̄) + c, W solved from the sums
+learn     sums ← sums + sums(φ(x), y)      unlearn    sums ← sums − sums(φ(x), y)
+merge     sums ← sums + another's sums     predict    Wᵀ(φ(x) − φ̄) + c, W solved from the sums
 """
 
 import copy
@@ -73,7 +73,7 @@ class AnalyticLearner:
         """Set what may change between two calls: nothing of it is in the sums but γ, from now on."""
         _checks.choice("solver", solver, SOLVERS)
         if not isinstance(strength, str) or strength != "auto":
-            wanted, high = ("a number ≥ 0", np.inf) if solver == "ridge" else ("a number in [0, 1]", 1)
+            wanted, high = ("a number ≥ 0", np.inf) if solver != "lda" else ("a number in [0, 1]", 1)
             strength = _checks.number("strength", strength, f"'auto' or {wanted}", 0, high)
         forgetting = _checks.number("forgetting", forgetting, "a number in (0, 1]", 0, 1, open_low=True)
         standardize = _checks.flag("standardize", standardize)
@@ -125,7 +125,8 @@ class AnalyticLearner:
             weight = age if weight is None else weight * age
         sums = self._sums(features, x, y, weight, m)
         if self.statistics is not None:
-            known = self.statistics.with_targets(np.arange(len(self.statistics.target_mean)), m)
+            known, before = self.statistics, len(self.statistics.target_mean)
+            known = known if before == m else known.with_targets(np.arange(before), m)
             sums = known.faded(self.forgetting ** len(y)) + sums
         self.features, self.targets, self.statistics = features, targets, sums
         self.rows = rows + _padded(self.rows, len(rows))
@@ -282,7 +283,9 @@ class AnalyticLearner:
                 seen = x[rows].toarray() if _checks.is_sparse(x) else x[rows]
                 yield features(seen), t, None if weight is None else weight[rows]
 
-        return Statistics.gather(parts(), features.outputs, len(columns)).with_targets(columns, m)
+        about = None if self.statistics is None else self.statistics.origin
+        sums = Statistics.gather(parts(), features.outputs, len(columns), about)
+        return sums if present is None else sums.with_targets(columns, m)
 
     # ---- what was learned ------------------------------------------------------------------------
 

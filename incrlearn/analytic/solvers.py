@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import _inputs
+
 #: the strengths that "auto" chooses among: λ is these times the largest of A's diagonal, which is n, the rows
 STRENGTHS = 10.0 ** np.linspace(-6, 1, 29)
 EPSILON = np.finfo(np.float64).eps
@@ -311,7 +313,7 @@ def _solve(A, b, strength):
         f"features depend on one another ({told.sum()} directions of {len(A)} are told apart): of all "
         "solutions the smallest is taken; a larger strength makes it unique",
         RuntimeWarning,
-        stacklevel=2,
+        stacklevel=_inputs.outside(),
     )
     inverse = np.divide(1.0, a + strength, where=told, out=np.zeros(len(a)))
     return V @ (inverse[:, None] * (V.T @ b))

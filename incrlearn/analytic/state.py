@@ -85,7 +85,8 @@ def features_together(parts):
     """Return features from their dictionary; a text is what it was."""
     if isinstance(parts, str):
         return parts
-    _require(set(parts) == {"kind", "settings", "inputs", "arrays"} and parts["kind"] in KINDS, "features")
+    whole = isinstance(parts, dict) and set(parts) == {"kind", "settings", "inputs", "arrays"}
+    _require(whole and parts["kind"] in KINDS, "features")
     kind = KINDS[parts["kind"]]
     names = {field.name for field in dataclasses.fields(kind)}
     _require(set(parts["settings"]) == names, "settings of the features")

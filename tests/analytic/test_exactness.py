@@ -150,7 +150,7 @@ def test_a_single_weight_is_that_of_all_rows():
         (np.r_[-1.0, np.ones(59)], ValueError, "sample_weight must be ≥ 0, got -1.0 at index 0"),
         (np.r_[np.nan, np.ones(59)], ValueError, "sample_weight must be finite, but holds nan at index 0"),
         (np.r_[1, np.inf, np.ones(58)], ValueError, "sample_weight must be finite, but holds inf at index 1"),
-        (np.zeros(60), ValueError, "sample_weight must be > 0 for at least one row"),
+        (np.zeros(60), ValueError, "sample_weight must not be zero for every row"),
         (["heavy"] * 60, TypeError, "sample_weight must hold real numbers"),
         (np.full(60, 1e308), FloatingPointError, "do not add up to a finite number"),
     ],
@@ -513,7 +513,9 @@ def test_features_that_are_handed_over_are_the_same_and_can_be_merged(features, 
 
 def test_features_that_were_learned_from_other_rows_are_not_the_same():
     a, b = (classifier(FILTERS).fit(IMAGES[rows], Y[rows]) for rows in (slice(0, 30), slice(30, 60)))
-    with pytest.raises(ValueError, match="other's features are not the same: .*what was drawn or seen first"):
+    with pytest.raises(
+        ValueError, match=r"other's features are not the same: .*what was drawn or seen first"
+    ):
         a.merge(b)
 
 

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils import estimator_checks
 
-from incrlearn import IncrementalClassifier, IncrementalRegressor
+from incrlearn import AnalyticClassifier, AnalyticRegressor, IncrementalClassifier, IncrementalRegressor
 from incrlearn.learning import ClassBalancedMemory, Logits, Method, Replay
 
 from ..processes import run_python
@@ -23,6 +23,14 @@ CONFIGURATIONS = [
     {},
     {"method": "none", "standardize": False, "n_epochs": 10, "learning_rate": 0.01},
     {"hidden_layer_sizes": (), "optimizer": "sgd", "learning_rate": 0.5, "n_epochs": 15},
+]
+CLOSED = [
+    AnalyticClassifier("relu(units=30)"),
+    AnalyticClassifier("relu(units=30)", "lda"),
+    AnalyticClassifier("relu(units=30)", "nearest_mean"),
+    AnalyticClassifier("identity"),
+    AnalyticRegressor(),
+    AnalyticRegressor("fourier(units=50)", standardize=False),
 ]
 #: why a check may be skipped: something that it needs is not installed or not switched on
 ABSENT = ("SCIPY_ARRAY_API is not set", "pandas is not installed", "polars is not installed")
@@ -44,7 +52,7 @@ def name_of(check):
 
 
 def all_checks():
-    estimators = [kind(**options) for options in CONFIGURATIONS for kind in BOTH]
+    estimators = [kind(**options) for options in CONFIGURATIONS for kind in BOTH] + CLOSED
     pairs = [(estimator, check) for estimator in estimators for check in checks_of(estimator)]
     return [pytest.param(*pair, id=f"{pair[0]}-{name_of(pair[1])}") for pair in pairs]
 
