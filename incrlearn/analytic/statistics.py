@@ -23,7 +23,7 @@ import numpy as np
 BLOCK_BYTES = 2**20
 #: at least so many rows in a block, where they are wide: A is gone through once a block
 BLOCK_ROWS = 1024
-#: times its variance: a column whose squared mean is below is near 0, and one beyond is too far from its origin
+#: squared means, in variances: below NEAR, a column is near 0; beyond FAR, too far from where it is looked at
 NEAR, FAR = 4.0, 16.0
 #: what the mean of rows that are all alike may differ from them by, a part of it
 ROUNDING = 16 * np.finfo(np.float64).eps
