@@ -20,12 +20,12 @@ class Estimator:
 
     # ---- what came, and what came before -----------------------------------------------------------
 
-    def _rows(self, X, y, fresh):
-        """Return X and y as a learner takes them, and the names of X's columns."""
+    def _rows(self, X, y, fresh, looked_at=True):
+        """Return X and y as a learner takes them, and the names of X's columns; see `_inputs.features`."""
         names = _inputs.column_names(X)
         if not fresh:
             _inputs.same_columns(type(self).__name__, names, getattr(self, "feature_names_in_", None))
-        x, y = _inputs.features(X), self._targets(y)
+        x, y = _inputs.features(X, looked_at=looked_at), self._targets(y)
         if x.shape[0] != len(y):
             raise ValueError(
                 f"X has {x.shape[0]} samples, but y has {len(y)}: inconsistent numbers of samples"

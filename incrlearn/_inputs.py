@@ -15,8 +15,11 @@ from . import _checks
 NAN = "Input contains NaN, infinity or a value too large for dtype('float64')."
 
 
-def features(X, name="X"):
-    """Return X as a finite array of floats, or a CSR array, of shape (n, d) with n, d ≥ 1."""
+def features(X, name="X", looked_at=True):
+    """Return X as a finite array of floats, or a CSR array, of shape (n, d) with n, d ≥ 1.
+
+    That it is finite is left to the caller unless `looked_at`: see `finite`.
+    """
     array = X if _checks.is_sparse(X) else _checks.as_array(name, X)
     if array.ndim != 2:
         raise ValueError(
@@ -30,7 +33,16 @@ def features(X, name="X"):
         _finite(name, array.data, array)
         return array
     # sums over columns round otherwise than sums over rows: a frame must give what its array gives
-    return np.ascontiguousarray(_finite(name, _real(name, _not_empty(name, array))))
+    array = _real(name, _not_empty(name, array))
+    return np.ascontiguousarray(_finite(name, array) if looked_at else array)
+
+
+def finite(x, name="X"):
+    """Raise a ValueError that says where, if an array or a CSR array holds NaN or infinity."""
+    if _checks.is_sparse(x):
+        _finite(name, x.data, x)
+    else:
+        _finite(name, x)
 
 
 def _not_empty(name, X):

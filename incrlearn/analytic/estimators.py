@@ -66,12 +66,17 @@ class _Analytic(Estimator):
         return self._learn(X, y, classes, task, sample_weight, fresh=not self.__sklearn_is_fitted__())
 
     def _learn(self, X, y, classes, task, sample_weight, fresh):
-        x, y, names = self._rows(X, y, fresh)
+        learner = self._new_learner() if fresh else self._fitted()
+        shown = sample_weight is None and learner.features.shows  # then the sums tell what is not finite
+        x, y, names = self._rows(X, y, fresh, looked_at=not shown)
         x, y, weight = self._weighed(x, y, sample_weight)
         if classes is not None:
             classes = self._announced(classes, y)
-        learner = self._new_learner() if fresh else self._fitted()
-        learner.learn(x, y, task, classes, weight)
+        try:
+            learner.learn(x, y, task, classes, weight)
+        except FloatingPointError:
+            _inputs.finite(x)
+            raise
         if fresh:
             self._begin(x.shape[1], names)
         self._take_over(learner, len(y))

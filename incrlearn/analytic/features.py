@@ -33,6 +33,8 @@ class Features:
     inputs = 0
     #: what was drawn at random, or learned from the first rows: name -> array
     arrays = None
+    #: whether φ(x) holds x itself, so that what is not finite in x is not in φ(x) either
+    shows = False
     #: whether `fixed` looks at the rows: then machines that begin with other rows have other features
     looks = False
 
@@ -88,6 +90,8 @@ class Identity(Features):
     3
     """
 
+    shows = True
+
     def __call__(self, x):
         """Return φ(x)."""
         return x
@@ -126,6 +130,7 @@ class RandomReLU(Features):
     """
 
     units: int = 1000
+    shows = True
 
     def __post_init__(self):
         _checks.count("units", self.units)
