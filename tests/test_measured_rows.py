@@ -172,5 +172,6 @@ def test_the_columns_of_a_table_stand_under_one_another():
 
 def test_all_pages_of_families_are_found():
     names = {page.stem for page in FAMILIES}
-    assert names == {"regularization", "distillation", "replay", "generative", "projection", "isolation"}
+    of_networks = {"regularization", "distillation", "replay", "generative", "projection", "isolation"}
+    assert names == {*of_networks, "analytic"}
     assert set(PAGES) - set(FAMILIES) == {DOCS / "reproduction.md"}
