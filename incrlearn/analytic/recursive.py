@@ -241,18 +241,21 @@ class RecursiveLeastSquares:
 
     def _learned_row(self, S, W, z, y, names=("x", "y")):
         """Return S and W, changed in place: the first recursion on top of this file."""
-        gamma = self.forgetting
-        dot, add_outer = _blas()
+        gamma, one = self.forgetting, self.n_outputs == 1  # y and e are numbers then: that saves a third
+        dot, add, add_outer = _blas()
         # NaN and infinity reach these two products, from y by way of e: no need to look at every entry
         if not dot(z, z) < LARGEST_SQUARE:
             _refuse(names, z[: self.n_features], y)
-        e = y - z.dot(W)
-        if not dot(e, e) < LARGEST_SQUARE:
+        e = y - (dot(z, W[:, 0]) if one else z.dot(W))
+        if not (abs(e) < LARGEST if one else dot(e, e) < LARGEST_SQUARE):
             _refuse(names, z[: self.n_features], y)
         f = z.dot(S)
         alpha = gamma + dot(f, f)
         Sf = S.dot(f)
-        W = add_outer(1 / alpha, Sf, e, 1, 1, W, 1, 1, 1)
+        if one:
+            add(Sf, W[:, 0], len(z), e / alpha)
+        else:
+            W = add_outer(1 / alpha, Sf, e, 1, 1, W, 1, 1, 1)
         S = add_outer(-1 / (alpha + math.sqrt(gamma * alpha)), Sf, f, 1, 1, S, 1, 1, 1)
         if gamma < 1:
             S /= math.sqrt(gamma)
@@ -262,7 +265,7 @@ class RecursiveLeastSquares:
         """Return the new S and W: the second recursion on top of this file."""
         k, names = len(Z), ("X", "Y")
         if k < FEWEST * len(W):
-            for z, y in zip(Z, Y, strict=True):
+            for z, y in zip(Z, Y if self.n_outputs > 1 else Y[:, 0].tolist(), strict=True):
                 S, W = self._learned_row(S, W, z, y, names)
             return S, W
         weight = self.forgetting ** (np.arange(k - 1, -1, -1)[:, None] / 2)
@@ -306,19 +309,19 @@ class RecursiveLeastSquares:
         return np.column_stack([X, np.ones(len(X))]) if self.intercept else X
 
     def _target(self, y):
-        """Return y as an array of shape (m,), finite or not."""
+        """Return y as a number, or as an array of shape (m,) if m > 1, finite or not."""
         if self.n_outputs == 1 and isinstance(y, float):
-            return np.array([y])
+            return y
         y = _checks.real_array("y", y)
         if y.shape != (() if self.n_outputs == 1 else (self.n_outputs,)):
             wanted = f"have shape ({self.n_outputs},)" if self.n_outputs > 1 else "be a number"
             raise ValueError(f"y must {wanted}, got {_checks.shape_of(y)}")
-        return y.astype(np.float64).reshape(self.n_outputs)
+        return y.astype(np.float64) if self.n_outputs > 1 else float(y)
 
 
 def _refuse(names, x, y):
     """Say what is wrong with a row, or rows, that hold no number or too large a one, or are too far off."""
-    x_name, y_name = names
+    (x_name, y_name), y = names, np.atleast_1d(y)
     _checks.finite(x_name, x)
     _checks.finite(y_name, y)
     raise ValueError(
@@ -336,11 +339,11 @@ def _divided(S, R):
 
 @cache
 def _blas():
-    """Return x·y, and A ← A + a x yᵀ. They are not kept in the model, as they cannot be pickled.
+    """Return x·y, y ← y + a x, and A ← A + a x yᵀ. They are not kept in the model: they cannot be pickled.
 
-    The second is called with a, x, y, their strides, A, and thrice the leave to overwrite: keywords would
-    cost a microsecond.
+    The second is called with x, y, their length and a; the third with a, x, y, their strides, A, and thrice
+    the leave to overwrite: keywords would cost a microsecond.
     """
-    from scipy.linalg.blas import ddot, dger
+    from scipy.linalg.blas import daxpy, ddot, dger
 
-    return ddot, dger
+    return ddot, daxpy, dger
