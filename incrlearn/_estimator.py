@@ -114,6 +114,28 @@ class Estimator:
         """How many calls of fit and partial_fit it was made by."""
         return self._fitted().n_tasks
 
+    def predict(self, X, *, task=None):
+        """Return the most probable class of every row, or its values.
+
+        Parameters
+        ----------
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+        task : hashable, optional
+            The task's id: only its classes compete.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, n_outputs) for several values
+
+        Raises
+        ------
+        NotFittedError
+            If nothing has been learned yet.
+        TypeError, ValueError
+            If X is not what is asked for, or the task is unknown.
+        """
+        return self._fitted().predict(self._features(X), task)
+
     def _features(self, X):
         self._fitted()
         names = _inputs.column_names(X)
@@ -200,6 +222,52 @@ class OfClasses:
     """What estimators of labels share."""
 
     _estimator_type = "classifier"
+
+    def predict_proba(self, X, *, task=None):
+        """Return the probability of every class, over those that compete.
+
+        Parameters
+        ----------
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+        task : hashable, optional
+            The task's id: only its classes compete, the others have probability 0.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            As `predict`.
+        """
+        learner = self._fitted()
+        return learner.predict_proba(self._features(X), task)[:, np.argsort(learner.classes)]
+
+    def decision_function(self, X):
+        """Return a number for every class, the largest for the answer; of two classes the difference.
+
+        Of a network they are the logits, of a closed form ŷ; of a class never seen, the lowest float.
+
+        Parameters
+        ----------
+        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            As `predict`.
+        """
+        learner = self._fitted()
+        z = learner.logits(self._features(X))[:, np.argsort(learner.classes)]
+        z = np.maximum(z, np.finfo(z.dtype).min)  # −∞ says that a class was announced, and has not come
+        return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 
     def score(self, X, y, *, task=None):
         """Return the accuracy of the predictions.

@@ -232,28 +232,6 @@ class _Incremental(Estimator):
 
     # ---- what was learned ------------------------------------------------------------------------
 
-    def predict(self, X, *, task=None):
-        """Return the most probable class of every row, or its values.
-
-        Parameters
-        ----------
-        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-        task : hashable, optional
-            The task's id: only its classes compete.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or (n_samples, n_outputs) for several values
-
-        Raises
-        ------
-        NotFittedError
-            If nothing has been learned yet.
-        TypeError, ValueError
-            If X is not what is asked for, or the task is unknown.
-        """
-        return self._fitted().predict(self._features(X), task)
-
     def remembered(self):
         """Return the samples that the method's memory keeps, as they came.
 
@@ -360,49 +338,6 @@ class IncrementalClassifier(OfClasses, _Incremental):
     >>> model.predict([[1.5, 9.2], [8.5, 1.5], [-8.5, -7.5]])
     array(['cat', 'dog', 'fish'], dtype='<U4')
     """
-
-    def predict_proba(self, X, *, task=None):
-        """Return the probability of every class: softmax over those that compete.
-
-        Parameters
-        ----------
-        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-        task : hashable, optional
-            The task's id: only its classes compete, the others have probability 0.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            As `predict`.
-        """
-        learner = self._fitted()
-        return learner.predict_proba(self._features(X), task)[:, np.argsort(learner.classes)]
-
-    def decision_function(self, X):
-        """Return the logits, or for two classes the difference of the two: the log odds of the second.
-
-        Parameters
-        ----------
-        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
-            In the order of `classes_`.
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            As `predict`.
-        """
-        learner = self._fitted()
-        z = learner.logits(self._features(X))[:, np.argsort(learner.classes)]
-        return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 
     def _outputs(self, y):
         return 0

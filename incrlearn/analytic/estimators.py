@@ -210,26 +210,6 @@ class _Analytic(Estimator):
 
     # ---- what was learned ------------------------------------------------------------------------
 
-    def predict(self, X, *, task=None):
-        """Return the most probable class of every row, or its values.
-
-        Parameters
-        ----------
-        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-        task : hashable, optional
-            The task's id: only its classes compete.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or (n_samples, n_outputs) for several values
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            If nothing has been learned yet, X is not what is asked for, or the task is unknown.
-        """
-        return self._fitted().predict(self._features(X), task)
-
     def remembered(self):
         """Return None: no row is kept."""
         self._fitted()
@@ -272,6 +252,7 @@ class AnalyticClassifier(OfClasses, _Analytic):
     One pass, no learning rate, no stored rows: of the data it keeps sums over fixed features φ(x). Classes
     come as they like. After the last row it is what one `fit` on all rows would have made it, to rounding; so
     it can `unlearn` rows, and `merge` with models that learned elsewhere.
+    Probabilities are softmax(ŷ/T), T from the sums: ½√GCV for ridge, 1 for lda.
 
     Parameters
     ----------
@@ -343,51 +324,6 @@ class AnalyticClassifier(OfClasses, _Analytic):
         self.standardize = standardize
         self.forgetting = forgetting
         self.random_state = random_state
-
-    def predict_proba(self, X, *, task=None):
-        """Return the probability of every class: softmax(ŷ/T) over those that compete.
-
-        T is 1 for lda, whose ŷ are log probabilities, and else the variance of ŷ about its class's target.
-
-        Parameters
-        ----------
-        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-        task : hashable, optional
-            The task's id: only its classes compete, the others have probability 0.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            As `predict`.
-        """
-        p = self._fitted().predict_proba(self._features(X), task)
-        return p[:, np.argsort(self._learner.classes)]
-
-    def decision_function(self, X):
-        """Return ŷ, or for two classes the difference of the two; of a class never seen, the lowest float.
-
-        Parameters
-        ----------
-        X : array_like, frame or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
-            In the order of `classes_`.
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            As `predict`.
-        """
-        z = self._fitted().outputs(self._features(X))[:, np.argsort(self._learner.classes)]
-        z = np.maximum(z, np.finfo(np.float64).min)
-        return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 
 
 class AnalyticRegressor(OfValues, _Analytic):

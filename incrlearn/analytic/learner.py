@@ -305,7 +305,7 @@ class AnalyticLearner:
             self._temperature = temperature(*settings)
         return self._temperature
 
-    def outputs(self, x):
+    def logits(self, x):
         """Return ŷ for every row, −∞ for a class that was announced and never seen, shape (n, m)."""
         solution, found = self.solution, []
         for rows in blocks(x.shape[0], 8 * self.features.outputs):
@@ -325,13 +325,13 @@ class AnalyticLearner:
             If there is no such task.
         """
         self._check_task(task)
-        return self.targets.decode(self.outputs(x), task)
+        return self.targets.decode(self.logits(x), task)
 
     def predict_proba(self, x, task=None):
         """Return the probability of every class, in the order of outputs; 0 where it does not compete."""
         self._check_task(task)
         columns = self.targets.columns(task)
-        z = self.outputs(x)[:, columns] / self.temperature
+        z = self.logits(x)[:, columns] / self.temperature
         p = np.exp(z - z.max(axis=1, keepdims=True))
         shares = np.zeros((len(z), len(self.classes)))
         shares[:, columns] = p / p.sum(axis=1, keepdims=True)
