@@ -1,6 +1,6 @@
 """A long stream through sums: python -m tests.streaming_rows [--rows N] [--float32] [--mean M]
 
-10 million rows of 50 features, 10,000 a call, through `AnalyticRegressor.partial_fit`; and by turns with the
+10 million rows of 50 features, 100,000 a call, through `AnalyticRegressor.partial_fit`; and by turns with the
 calls, for as many rows, the product `chunk.T @ chunk` alone, which nothing can do without that sums up
 products. How many rows a second either takes, the ratio, and by how much the process has grown. Sums are
 float64, so of rows in float32 there is the product in float32, and in float64.
@@ -13,7 +13,7 @@ import numpy as np
 
 from incrlearn import AnalyticRegressor
 
-FEATURES, CHUNK, CHUNKS = 50, 10_000, 8
+FEATURES, CHUNK, CHUNKS = 50, 100_000, 2
 
 
 def chunks(dtype, mean):
@@ -69,7 +69,7 @@ def main():
     before, times = peak(anew=True), {name: [] for name in turns}
     for k in range(calls):
         for after, (name, turn) in enumerate(turns.items()):  # each gets rows that the others left alone
-            times[name].append(seconds(turn, *given[(k + 3 * after) % CHUNKS]))
+            times[name].append(seconds(turn, *given[(k + after) % CHUNKS]))
     after = peak()
 
     print(f"{calls * CHUNK:,} rows of {FEATURES} features about {options.mean:g}, {np.dtype(dtype)}")

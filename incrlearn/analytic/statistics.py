@@ -236,6 +236,7 @@ class _Sums:
     def __init__(self, origin, target_origin):
         d, m = len(origin), len(target_origin)
         self.origin, self.target_origin, self.moved = origin, target_origin, origin.any()
+        self.rounding = ROUNDING * np.append(origin, target_origin)
         self.n, self.q, self.squares = 0.0, np.zeros(m), np.zeros(m)
         self.products, self.cross = np.zeros((d, d)), np.zeros((1 + m, d))  # zᵀz; p and tᵀz
 
@@ -246,14 +247,14 @@ class _Sums:
         if self.moved or weight is not None or x.dtype != np.float64:
             z = np.subtract(x, self.origin, out=room[: len(x)], dtype=np.float64)
         weighed = t if weight is None else t * weight
-        n, q = self.n + float(weighed[0].sum()), self.q + weighed[1:].sum(axis=1)
+        share = weighed.sum(axis=1)
+        n, q = self.n + float(share[0]), self.q + share[1:]
         cross, squares = self.cross + weighed @ z, self.squares + np.einsum("ij,ij->i", weighed[1:], t[1:])
         if weight is not None:
             z *= np.sqrt(weight)[:, None]
         products = z.T @ z
         diagonal = self.products.diagonal() + products.diagonal()
-        far = _far(cross[0], diagonal, n, self.origin) or _far(q, squares, n, self.target_origin)
-        if far and not anyway:
+        if not anyway and self._far(np.append(cross[0], q), np.append(diagonal, squares), n):
             return False
         self.n, self.q, self.cross, self.squares = n, q, cross, squares
         self.products += products
@@ -278,11 +279,10 @@ class _Sums:
             diagonal,
         )._if_finite()
 
-
-def _far(first, second, n, origin):
-    """Say whether second − first²/n would lose digits, or is not a number, but for means that only round."""
-    lost = (1 + FAR) * np.square(first) - FAR * n * second
-    return not (lost <= np.square(n * ROUNDING * origin)).all()
+    def _far(self, first, second, n):
+        """Say whether second − first²/n would lose digits or is no number, but for means that only round."""
+        lost = (1 + FAR) * np.square(first) - FAR * n * second
+        return not (lost <= np.square(n * self.rounding)).all()
 
 
 def _mean(x, weight):
