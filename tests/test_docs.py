@@ -93,7 +93,14 @@ def test_every_formula_has_its_place_in_the_list_of_formulas():
     wanted = {*formulas.__all__, *layers, *optimizers, *measures, *importances}
     wanted |= {"sum_over_samples", "LinearRegression"}
     wanted |= {"VariationalAutoencoder", "ConditionalAutoencoder"}
-    wanted |= {"Statistics", "RecursiveLeastSquares", "choose_strength", "temperature", *analytic.SOLVERS}
+    wanted |= {
+        "Statistics",
+        "RecursiveLeastSquares",
+        "ExpertGate",
+        "choose_strength",
+        "temperature",
+        *analytic.SOLVERS,
+    }
     assert set(sections()) == wanted
 
 

@@ -4,11 +4,13 @@ estimators    AnalyticClassifier, AnalyticRegressor
 learner       sums over φ(x) and y: learn, unlearn, merge, predict
 features      φ: identity, random units, patches of images, a trained network
 solvers       from sums to a linear model: ridge, discriminant analysis, nearest mean
+expert_gate   a closed form for every task, and one that tells the tasks apart
 recursive     least squares, up to date after every row
 statistics    the sums
 """
 
 from .estimators import AnalyticClassifier, AnalyticRegressor
+from .expert_gate import ExpertGate
 from .features import (
     FEATURES,
     Features,
@@ -32,6 +34,7 @@ __all__ = [
     "AnalyticClassifier",
     "AnalyticLearner",
     "AnalyticRegressor",
+    "ExpertGate",
     "Features",
     "Identity",
     "NetworkFeatures",

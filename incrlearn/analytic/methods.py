@@ -4,7 +4,8 @@ They serve every scenario: what is told of a task only says which classes compet
 """
 
 from .._recipes import made, parsed
-from .features import as_features
+from .expert_gate import ExpertGate
+from .features import Identity, as_features
 from .learner import AnalyticLearner
 
 
@@ -33,7 +34,17 @@ def nearest_mean(features="relu", standardize=True, forgetting=1.0):
     return AnalyticLearner(as_features(features), "nearest_mean", "auto", standardize, forgetting)
 
 
-METHODS = {recipe.__name__: recipe for recipe in (analytic, streaming_lda, nearest_mean)}
+def expert_gate(features="relu", solver="lda", strength="auto", standardize=True):
+    """A closed form for every task, and one that tells the task from the row. Keeps sums of every task.
+
+    Aljundi, Chakravarty and Tuytelaars, "Expert Gate", CVPR 2017. The gate is streaming
+    LDA of the columns as they come, with tasks for classes.
+    """
+    expert = AnalyticLearner(as_features(features), solver, strength, standardize)
+    return ExpertGate(expert, AnalyticLearner(Identity(), "lda"))
+
+
+METHODS = {recipe.__name__: recipe for recipe in (analytic, streaming_lda, nearest_mean, expert_gate)}
 #: how a method reads
 EXAMPLE = "analytic(features='relu(units=2000)')"
 

@@ -24,7 +24,11 @@ from .screen import CalledWrong, check_writable, progress, require, say_defaults
 
 _DATA = "a table: .csv with a header, .npz, or .parquet"
 #: methods in closed form, and their estimator's solver
-_ANALYTIC = {name: recipe().solver for name, recipe in analytic.METHODS.items()}
+_ANALYTIC = {  # those that an estimator is made of
+    name: recipe().solver
+    for name, recipe in analytic.METHODS.items()
+    if isinstance(recipe(), AnalyticLearner)
+}
 #: options that networks have and closed forms have not, and the other way round: which argument each is
 _OF_NETWORKS = {
     "hidden": "hidden_layer_sizes",
