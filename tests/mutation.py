@@ -30,9 +30,9 @@ EXPLAINED = re.compile(r"`([\w.]+)` (\d+(?:, \d+)*)")
 
 
 def mutmut(*arguments, capture=True):
-    """Run mutmut with one thread in NumPy, and return what it says."""
+    """Run mutmut with one thread in NumPy, and failures as they are found, and return what it says."""
     command = [Path(sys.executable).with_name("mutmut"), *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HYPOTHESIS_PROFILE": "mutation"}
     run = subprocess.run(command, cwd=ROOT, env=environment, text=True, check=True, capture_output=capture)
     return run.stdout
 

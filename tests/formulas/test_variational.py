@@ -234,6 +234,22 @@ def test_one_row_may_meet_many():
     agree(log_normal(x, mu, log_variance), log_normal(wide[0], *wide[2:]), 1e-14)
 
 
+def bernoulli(x, logits):
+    """Return x log σ(a) + (1 − x) log(1 − σ(a)) entry by entry."""
+    return x * np.log(special.expit(logits)) + (1 - x) * np.log(special.expit(-logits))
+
+
+def test_densities_and_means_of_weights_are_taken_over_the_last_axis_whatever_stands_before_it():
+    rng = RNG(0)
+    x, mu, log_variance = rng.uniform(size=(3, 2, 5, 4))
+    for at in ((), (0,), (0, 0)):
+        parts = x[at], mu[at], log_variance[at]
+        expected = stats.norm.logpdf(x, mu, np.exp(log_variance / 2)).sum(axis=-1)[at]
+        agree(log_normal(*parts), expected, 1e-13)
+        agree(log_bernoulli(x[at], mu[at]), bernoulli(x, mu).sum(axis=-1)[at], 1e-13)
+        agree(log_mean_exp(mu[at]), np.log(np.exp(mu).mean(axis=-1))[at], 1e-13)
+
+
 # The mean of weights
 
 

@@ -156,6 +156,56 @@ def test_a_layer_is_shown_as_it_is_written(name):
     assert ("bias" in repr(layer)) == (getattr(layer, "bias", True) is False)
 
 
+# Scales that move
+
+
+def wide_linear(dtype=np.float32, size=30):
+    """Return a linear layer, copies of its W and b, and a factor and a shift in float64."""
+    rng = np.random.default_rng(0)
+    layer = Linear(size, size)
+    layer.bind(rng.normal(size=layer.n_parameters).astype(dtype))
+    return layer, layer.W.copy(), layer.b.copy(), rng.uniform(0.1, 3, size), rng.normal(size=size)
+
+
+def test_a_float32_layer_follows_its_scale_in_float32():
+    """Bit by bit: a pass over a float64 copy would round once where this rounds twice."""
+    layer, W, b, r, c = wide_linear()
+    narrow = r.astype(np.float32)
+    layer.compensate(r, c)
+    assert same_bits(layer.W, W * narrow)
+    assert same_bits(layer.b, b + (W @ c).astype(np.float32))
+    layer, W, b, r, c = wide_linear()
+    layer.compensate_gradient(r, c, 1)
+    assert same_bits(layer.W, (W - (b[:, None] * c).astype(np.float32)) / narrow)
+    assert same_bits(layer.b, b)
+    layer, W, b, r, c = wide_linear()
+    layer.rescale(r, c)
+    assert same_bits(layer.W, W * narrow[:, None])
+    assert same_bits(layer.b, (b * r + c).astype(np.float32))
+    layer, W, b, r, c = wide_linear()
+    layer.rescale_gradient(r, c, 1)
+    assert same_bits(layer.W, W / narrow[:, None])
+    assert same_bits(layer.b, b / narrow)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize(
+    ("move", "r", "c"),
+    [
+        ("compensate_gradient", 1e-30, 0.0),  # 1e30/r in float32
+        ("compensate_gradient", 1.0, 1e60),  # b c in float32
+        ("compensate_gradient", 1.0, np.inf),  # and where b = 0, 0·∞ in float64
+        ("rescale_gradient", 1e-30, 0.0),
+    ],
+)
+def test_gradients_that_overflow_with_their_scale_give_no_warning(move, r, c, power):
+    """The learner looks at what has come out: here it is an infinity, or none at all."""
+    layer = Linear(2, 2)
+    layer.bind(np.array([1e30, 1e30, 1e30, 1e30, 1e30, 0], np.float32))
+    getattr(layer, move)(np.full(2, r), np.full(2, c), power)
+    assert np.isinf(layer.W[0]).all()
+
+
 # Gates
 
 

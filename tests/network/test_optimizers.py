@@ -182,7 +182,9 @@ class Watched(np.ndarray):
 
 
 @each_case
-@pytest.mark.parametrize("anchor", [None, np.zeros(4, np.float32)], ids=["plain", "anchored"])
+@pytest.mark.parametrize(
+    "anchor", [None, np.zeros(4, np.float32), np.zeros(4)], ids=["plain", "anchored", "anchored in float64"]
+)
 def test_a_float32_step_never_passes_through_float64(make, plain, numbers, anchor, monkeypatch):
     monkeypatch.setattr(Watched, "seen", set(), raising=False)
     theta = np.ones(4, np.float32).view(Watched)
@@ -240,6 +242,26 @@ def test_flushing_moves_no_parameter_by_anything_that_counts():
     agree(run(Adam(), np.zeros(3), gradients), run(PlainAdam(), np.zeros(3), gradients), 1e-12)
 
 
+@each_case
+def test_after_a_reset_an_optimizer_steps_as_a_new_one_does(make, plain, numbers):
+    used, gradients = make(**numbers), random_gradients(5)
+    run(used, np.ones(4), random_gradients(70, seed=1))
+    assert used.reset() is None
+    assert vars(used) == vars(make(**numbers))
+    assert same_bits(run(used, np.ones(4), gradients), run(make(**numbers), np.ones(4), gradients))
+
+
+@each_case
+@pytest.mark.parametrize("size", [3, 5])
+def test_a_gradient_of_another_shape_is_refused_and_nothing_is_changed(make, plain, numbers, size):
+    optimizer, theta = make(**numbers), np.ones(4)
+    message = rf"^gradient has shape \({size},\), but theta has shape \(4,\)"
+    with pytest.raises(ValueError, match=message):
+        optimizer.step(theta, np.ones(size))
+    agree(theta, np.ones(4), 0)
+    assert vars(optimizer) == vars(make(**numbers))
+
+
 # The proximal step
 
 EIGHTHS = st.integers(-24, 24).map(lambda i: i / 8)
@@ -295,6 +317,11 @@ def test_parameters_within_the_threshold_become_exactly_zero_or_exactly_the_anch
     agree(theta[beyond] - anchor[beyond], (distance - 0.5 * np.sign(distance))[beyond], 1e-6)
 
 
+def test_a_parameter_at_the_very_threshold_becomes_exactly_the_anchor():
+    """0.4 − (0.4 − 0.1) is 0.09999999999999998."""
+    assert shrunk([0.4, -0.2], 0.4 - 0.1, [0.1, 0.1]).tolist() == [0.1, 0.1]
+
+
 @anchored
 @given(VECTORS, VECTORS)
 def test_a_threshold_of_zero_changes_nothing(is_anchored, theta, anchor):
@@ -337,24 +364,31 @@ def test_gradient_steps_and_proximal_steps_lead_to_the_lasso(is_anchored):
 
 BAD = ["1", None, True, np.True_, [1.0], np.ones(1), 1j, np.nan, np.inf, -np.inf, -1, -1e-9]
 BAD_NUMBERS = {
-    (SGD, "learning_rate"): [*BAD, 0, 0.0],
-    (SGD, "momentum"): [*BAD, 1.0000001, 2],
-    (Adam, "learning_rate"): [*BAD, 0, 0.0],
-    (Adam, "beta1"): [*BAD, 1, 1.0, 2],
-    (Adam, "beta2"): [*BAD, 1, 1.0, 2],
-    (Adam, "epsilon"): [*BAD, 0, 0.0],
-    (partial(soft_threshold, np.ones(3)), "threshold"): BAD,
+    (SGD, "learning_rate", "a finite number > 0"): [*BAD, 0, 0.0],
+    (SGD, "momentum", "a number in [0, 1]"): [*BAD, 1.0000001, 2],
+    (Adam, "learning_rate", "a finite number > 0"): [*BAD, 0, 0.0],
+    (Adam, "beta1", "a number in [0, 1)"): [*BAD, 1, 1.0, 1 - 1e-13, 2],
+    (Adam, "beta2", "a number in [0, 1)"): [*BAD, 1, 1.0, 1 - 1e-13, 2],
+    (Adam, "epsilon", "a finite number ≥ 1e-30"): [*BAD, 0, 0.0, 9e-31],
+    (partial(soft_threshold, np.ones(3)), "threshold", "a finite number ≥ 0"): BAD,
 }
 
 
 @pytest.mark.parametrize(
-    ("make", "name", "value"),
-    [(make, name, value) for (make, name), values in BAD_NUMBERS.items() for value in values],
+    ("make", "name", "wanted", "value"),
+    [(*key, value) for key, values in BAD_NUMBERS.items() for value in values],
     ids=lambda part: getattr(part, "__name__", None) or repr(part)[:20],
 )
-def test_a_bad_number_is_refused_by_name(make, name, value):
-    with pytest.raises((ValueError, TypeError), match=rf"^{name} must be a .*{re.escape(str(value))}"):
+def test_a_bad_number_is_refused_by_name(make, name, wanted, value):
+    message = rf"^{name} must be {re.escape(wanted)}, got .*{re.escape(str(value))}"
+    with pytest.raises((ValueError, TypeError), match=message):
         make(**{name: value})
+
+
+def test_the_largest_and_the_smallest_numbers_that_are_allowed_are_taken():
+    assert SGD(5e-324, momentum=1).momentum == 1
+    adam = Adam(5e-324, beta1=1 - 1e-12, beta2=1 - 1e-12, epsilon=1e-30)
+    assert (adam.beta1, adam.beta2, adam.epsilon) == (1 - 1e-12, 1 - 1e-12, 1e-30)
 
 
 @pytest.mark.parametrize("anchor", [np.ones(2), np.ones(4), np.ones((3, 1)), np.ones((1, 3)), np.ones(())])
