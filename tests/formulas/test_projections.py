@@ -85,6 +85,38 @@ def test_gem_agrees_with_a_general_solver(seed):
     agree(project_gem(g, R), solved.x, 1e-6)
 
 
+@pytest.mark.parametrize(
+    ("g", "R", "expected"),
+    [
+        # (0, 1, 1) is row 0 and twice row 1; row 2, which g violates as much as row 1, need not be held
+        ([-1, -1, -1], [[0, -1, 1], [0, 1, 0], [-1, 1, 2]], [-1, 0, 0]),
+        # (1, −1, 1) is row 1 and three times row 2; row 0 binds, and does not push
+        ([-2, 0, -1], [[0, -1, 1], [1, -1, -2], [0, 0, 1]], [-1, -1, 0]),
+    ],
+)
+@pytest.mark.parametrize("size", [1.0, 1e-6, 1e-14])
+def test_gem_lets_go_of_a_task_that_others_take_care_of_worked_by_hand(g, R, expected, size):
+    """Also where next to nothing of the gradient is in the way, its fourth entry being 1."""
+    g, R = np.array([*g, 1 / size]), np.pad(R, ((0, 0), (0, 1)))
+    agree(project_gem(size * g, R)[:3] / size, expected, 1e-12, floor=1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_gem_with_many_similar_tasks_satisfies_the_optimality_conditions(seed):
+    """Most tasks are violated, and many in the way of one another: those that bind push, and none pulls."""
+    rng = np.random.default_rng(seed)
+    R = rng.normal(size=(20, 30)) + rng.normal(size=30)
+    g = rng.normal(size=30) - R.mean(axis=0) * 20**0.5
+    projected = project_gem(g, R)
+    slack = R @ projected
+    assert slack.min() >= -1e-12
+    active = R[slack < 1e-9]
+    assert 10 < len(active) < 20
+    push = np.linalg.lstsq(active.T, projected - g, rcond=None)[0]
+    assert push.min() > 0
+    agree(active.T @ push, projected - g, 1e-12)
+
+
 @given(AGEM.drawn())
 def test_gem_with_one_old_task_is_agem(drawn):
     g, r = drawn
@@ -106,6 +138,11 @@ def test_only_the_direction_of_a_memory_counts_however_tiny_or_huge(formula, siz
     for seed in range(5):
         g, R = formula.arguments(Seeded(seed))
         agree(formula.call(size * g, memory_size * R) / size, formula.call(g, R), 1e-12)
+
+
+def test_one_task_s_gradient_may_be_tiny_and_another_s_huge():
+    g, R = np.array([-1.0, -2.0, 3.0, -4.0]), np.array([[1.0, 1, 0, 0], [0, 1, 1, 1], [1, 0, 0, 2]])
+    agree(project_gem(g, R * [[1e-200], [1.0], [1e200]]), project_gem(g, R), 1e-12)
 
 
 @each([AGEM, GEM])

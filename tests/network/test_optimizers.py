@@ -236,6 +236,28 @@ def test_a_parameter_without_gradient_leaves_no_subnormal_number_in_adam_s_first
     assert optimizer.m[0] == 0
 
 
+def test_moments_that_have_shrunk_to_nothing_are_set_to_zero_at_every_64th_step():
+    """The first entry has m = 1e-31 and v = 1e-63, the second m = 1e-18 and v = 1e-37, the third neither."""
+    optimizer, theta = Adam(), np.zeros(3)
+    optimizer.step(theta, np.array([1e-30, 1e-17, 1e-3]))
+    for t in range(2, 129):
+        optimizer.step(theta, np.zeros(3))
+        assert (optimizer.m != 0).tolist() == [t < 64, True, True]
+        assert (optimizer.v != 0).tolist() == [t < 64, t < 64, True]
+    agree(optimizer.v[2], 1e-9 * 0.999**127, 1e-12)
+
+
+@pytest.mark.parametrize("block", [1, 3, 4, 5, 10, 11])
+def test_a_vector_of_many_blocks_moves_as_one_of_a_single_block(block, monkeypatch):
+    gradients = random_gradients(70, size=10)
+    whole, narrow = Adam(0.1), Adam(0.1)
+    expected = run(whole, np.ones(10), gradients)
+    monkeypatch.setattr("incrlearn.network.optimizers.BLOCK", block)
+    assert same_bits(run(narrow, np.ones(10), gradients), expected)
+    assert same_bits(narrow.m, whole.m)
+    assert same_bits(narrow.v, whole.v)
+
+
 def test_flushing_moves_no_parameter_by_anything_that_counts():
     gradients = np.zeros((300, 3))
     gradients[0], gradients[:, 2] = [1e-26, -1.0, 0.0], 1e-6
