@@ -179,6 +179,17 @@ def test_4_2_is_the_weighted_sum_of_its_parts(divergence, drawn, alpha, data):
         agree(actual, alpha * hard + (1 - alpha) * soft, 1e-14, floor=1)
 
 
+@pytest.mark.parametrize("divergence", [reverse_kl, forward_kl, soft_cross_entropy])
+def test_where_no_temperature_is_given_it_is_1(divergence):
+    z, t = [[1.0, 2.0, 4.0]], [[2.0, 1.0, 0.0]]
+    for whole, soft in [
+        (divergence(z, t), divergence(z, t, 1)),
+        (distilled_cross_entropy(z, [0], t, 0, divergence=divergence), divergence(z, t, 1)),
+    ]:
+        assert whole[0] == soft[0]
+        agree(whole[1], soft[1], 0)
+
+
 # By the features
 
 
@@ -332,6 +343,14 @@ def test_distillation_pulls_the_student_to_the_teacher():
 def test_a_temperature_whose_square_is_no_number_is_refused_by_name(formula, T):
     with pytest.raises(ValueError, match="T must lie between"):
         formula([[1.0, 2.0]], [[2.0, 1.0]], T)
+
+
+@pytest.mark.parametrize("T", [1e-100, 1e100])
+@pytest.mark.parametrize("formula", [reverse_kl, forward_kl, soft_cross_entropy])
+def test_the_lowest_and_the_highest_temperature_give_numbers(formula, T):
+    value, gradient = formula([[1.0, 2.0]], [[2.0, 1.0]], T)
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
 
 
 def test_a_divergence_must_be_a_function():

@@ -148,7 +148,7 @@ def test_the_divergence_between_two_is_exact_a_hair_from_the_prior(dtype):
 @pytest.mark.parametrize("arguments", [(0, 1e4, 0, 0), (1e200, 0, 0, 0), (1, 0, 0, -1e4), (1, 0, 1, -1e4)])
 def test_a_divergence_between_two_beyond_all_numbers_is_reported(arguments):
     """The last is 0·∞ + ∞, and is told without a warning as well."""
-    with pytest.raises(FloatingPointError, match="the divergence overflows to (inf|nan)"):
+    with pytest.raises(FloatingPointError, match=r"the divergence overflows to (inf|nan)"):
         kl_between(*([[float(entry)]] for entry in arguments))
 
 

@@ -393,6 +393,28 @@ def test_a_certain_network_draws_its_answer():
     assert fisher(network, of_two(), "empirical").max() > 1
 
 
+def test_every_row_draws_a_label_of_its_own():
+    """(e_c − p)² is 9/16 with probability ¼ and 1/16 with ¾: of 4000 equal rows the mean is near 3/16."""
+    x = np.tile([[2.0, 1.0]], (4000, 1))
+    omega = fisher(logistic(THETA), of_two(x, np.zeros(4000, int)), "sampled", RNG(0))
+    agree(omega, [3 / 4, 3 / 16, 3 / 16] * 2, 0.05)
+
+
+class Lowest(np.random.Generator):
+    """A generator that always draws the smallest number there is."""
+
+    def __init__(self):
+        super().__init__(np.random.PCG64(0))
+
+    def random(self, size=None):
+        return np.zeros(size)
+
+
+def test_a_class_without_any_probability_is_never_drawn():
+    """p = (0, 1), as exp −800 is nothing, and a uniform number may be 0."""
+    assert not fisher(logistic([0, 0, 0, 0, 0, 800.0]), of_two(), "sampled", Lowest()).any()
+
+
 # Sensitivity
 
 

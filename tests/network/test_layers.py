@@ -206,6 +206,17 @@ def test_gradients_that_overflow_with_their_scale_give_no_warning(move, r, c, po
     assert np.isinf(layer.W[0]).all()
 
 
+@pytest.mark.parametrize("c", [1e60, np.inf, -np.inf], ids=str)
+@pytest.mark.parametrize("size", [1.0, 1e30, 0.0])
+def test_parameters_that_overflow_with_their_scale_give_no_warning(size, c):
+    """1e60 overflows in float32 only; with size 0 a weight is 0 and the bias 0·∞."""
+    layer = Linear(2, 2)
+    layer.bind(np.full(6, size, np.float32))
+    layer.compensate(np.full(2, 1e30), np.array([c, -c]))
+    assert np.isinf(layer.W).all() == (size == 1e30)
+    assert np.isnan(layer.b).all() == (abs(c) == np.inf)
+
+
 # Gates
 
 
