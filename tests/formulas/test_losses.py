@@ -61,6 +61,20 @@ def test_softmax_gives_distributions_and_log_softmax_their_logarithms(z):
     agree(softmax(log_softmax(z)), p, 1e-14)
 
 
+def test_rows_that_lie_far_apart_have_distributions_of_their_own():
+    z = np.array([[0, np.log(3)], [1e4, 1e4], [-1e4, -2e4]])
+    agree(softmax(z), [[0.25, 0.75], [0.5, 0.5], [1, 0]], 1e-15)
+    agree(log_softmax(z), [[-np.log(4), np.log(0.75)], [-np.log(2)] * 2, [0, -1e4]], 1e-15)
+
+
+def test_logits_compete_along_the_last_axis_whatever_stands_before_it():
+    z = np.random.default_rng(0).normal(size=(3, 2, 4))
+    p = np.exp(z) / np.exp(z).sum(axis=2)[:, :, None]
+    for at in ((), (0,), (0, 0)):
+        agree(softmax(z[at]), p[at], 1e-14)
+        agree(log_softmax(z[at]), np.log(p[at]), 1e-14)
+
+
 @given(logits)
 def test_sigmoid_is_the_softmax_of_a_logit_and_zero(z):
     agree(sigmoid(z), softmax(np.stack([z, 0 * z], axis=-1))[..., 0], 1e-14)

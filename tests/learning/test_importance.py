@@ -328,6 +328,15 @@ def test_as_many_rows_go_through_at_once_as_memory_allows(limit, rows_at_once, m
     assert sum(sizes) == N
 
 
+def test_a_single_unit_and_a_single_objective_count_once(monkeypatch):
+    network = Network([Linear(1, 1)], RNG(0))
+    monkeypatch.setattr(importance, "ENTRIES", 4)
+    sizes, forward = [], network.forward
+    network.forward = lambda x: sizes.append(len(x)) or forward(x)
+    fisher(network, values(np.ones((9, 1)), outputs=1))
+    assert sizes == [4, 4, 1]
+
+
 @pytest.mark.parametrize("labels", ORACLES)
 @pytest.mark.parametrize("certainty", [5, 20, 40])
 def test_what_little_a_certain_network_has_to_learn_is_not_rounded_away(labels, certainty):
