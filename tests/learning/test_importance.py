@@ -569,6 +569,11 @@ def test_a_path_that_can_not_be_is_refused(arguments, message):
         path_integral(*arguments)
 
 
+def test_importances_near_the_largest_number_are_finite_each_and_need_not_be_in_the_sum():
+    w = np.full(3, 3e38, np.float32)
+    agree(path_integral(w, 0 * w, 1), w, 0)
+
+
 def test_a_long_way_matters_nothing_and_what_overflows_is_reported():
     assert path_integral(np.ones(1), np.array([1e200]), 0.1) == 0
     assert path_integral(np.ones(1, np.float32), np.array([1e30], np.float32), 0.1) < 1e-30
