@@ -1,5 +1,7 @@
 """Layers: values, derivatives, how their parameters begin."""
 
+import copy
+import pickle
 import re
 
 import autograd
@@ -154,6 +156,15 @@ def test_a_layer_is_shown_as_it_is_written(name):
     layer = LAYERS[name]()
     assert repr(eval(repr(layer))) == repr(layer)
     assert ("bias" in repr(layer)) == (getattr(layer, "bias", True) is False)
+
+
+def test_a_copy_of_a_linear_layer_has_no_parameters_until_they_are_bound():
+    """Its W and b would be views into the first network's θ, or take a second copy of it along."""
+    layer, theta, x, _ = bound("Linear")
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert vars(twin) == {**vars(layer), "W": None, "b": None}
+        twin.bind(theta)
+        assert same_bits(twin.forward(x), layer.forward(x))
 
 
 # Scales that move
