@@ -2,12 +2,11 @@
 
 mutmut (`pip install -e '.[test,mutation]'`) changes one thing at a time in the modules that pyproject.toml
 names, and runs the tests that go through it; a mutant that no test notices has survived. It runs in one
-process, says how far it is, and goes on where it was stopped; its files are in the folder `mutants`. Then
-every survivor is listed, with what was changed, and marked where docs/testing.md does not say why no test
-can notice it.
+process, says how far it is, and goes on where it was stopped; its files are in the folder `mutants`. Then it
+counts, and shows every survivor of which docs/testing.md does not say why no test can notice it.
 
-A change of a tested function is found by itself. Where only tests have changed, `--again` tries the survivors
-once more, and removing the folder `mutants` tries everything.
+A change of a tested function is found by itself. Where only tests have changed, `--again` tries what
+was not killed once more, and removing the folder `mutants` tries everything.
 """
 
 import argparse
@@ -76,16 +75,19 @@ def table(rows):
 
 
 def report(rows):
-    """Return the survivors as a list of dicts, and print them, and the table."""
+    """Print the table, and the survivors that nothing explains; return all survivors as a list of dicts."""
     known, survivors = explained(), []
     for _, name, number, status, mutant in rows:
         if status in NOTICED:
             continue
-        before, after = changed_lines(mutant)
-        said = status if (name, number) in known else f"{status}, and not explained"
-        survivors.append({"name": name, "number": number, "said": said, "before": before, "after": after})
-        print(f"`{name}` {number}: {said}\n  - {before}\n  + {after}")
+        survivor = {"name": name, "number": number, "status": status, "explained": (name, number) in known}
+        if not survivor["explained"]:
+            survivor["before"], survivor["after"] = changed_lines(mutant)
+            print(f"`{name}` {number}: {status}\n  - {survivor['before']}\n  + {survivor['after']}")
+        survivors.append(survivor)
     print(*table(rows), sep="\n")
+    unexplained = sum(not survivor["explained"] for survivor in survivors)
+    print(f"{len(survivors)} survivors, {unexplained} of them without a word in {PAGE.relative_to(ROOT)}")
     return survivors
 
 
@@ -93,13 +95,15 @@ def main():
     """Run mutmut where there is something to run, and report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="PATH", help="a file or folder of those that are mutated")
-    parser.add_argument("--again", action="store_true", help="try those once more that have survived")
+    parser.add_argument(
+        "--again", action="store_true", help="try those once more that have survived, or ran for ever"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the survivors and the counts there")
     options = parser.parse_args()
     prefix = (options.only or "incrlearn").removesuffix(".py").rstrip("/").replace("/", ".")
     names = [f"{prefix}.*"] if options.only else []
     if options.again:
-        names = [row[4] for row in results() if row[3] not in NOTICED and row[4].startswith(prefix)]
+        names = [row[4] for row in results() if row[3] != "killed" and row[4].startswith(prefix)]
     start = time.perf_counter()
     mutmut("run", "--max-children", "1", *names, capture=False)
     seconds = time.perf_counter() - start
