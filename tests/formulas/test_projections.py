@@ -62,11 +62,15 @@ def test_gem_satisfies_the_optimality_conditions(drawn):
     [
         ([-0.625, -1], [[2.375, -1.5], [-1.625, 1.25], [0.75, -2.75], [-2.5, -0.75]]),
         ([2.875, -0.5, 0, 0], [[0.125, 0, 0, 0.25], [-0.25, -0.125, -0.125, 0.25], [-0.25, 0, 0, -0.25]]),
+        (
+            [0, -1, 1, 0, 0],
+            [[0, 1, 1, 0, 1], [3, 2, -2, -1, 1], [3, 3, 2, -1, 3], [3, -1, 2, -1, 2], [-1, 1, -2, 0, -2]],
+        ),
     ],
-    ids=["SciPy 1.12 to 1.14 give up", "SciPy 1.15 is wrong"],
+    ids=["SciPy 1.12 to 1.14 give up", "SciPy 1.15 is wrong", "a step too long goes round in a circle"],
 )
 def test_gem_solves_what_some_releases_of_nnls_do_not(g, R):
-    g, R = np.array(g), np.array(R)
+    g, R = np.array(g, float), np.array(R, float)
     agree(project_gem(g, R), GEM.oracle(g, R), 1e-10, floor=1)
 
 

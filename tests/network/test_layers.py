@@ -160,6 +160,7 @@ def test_a_layer_is_shown_as_it_is_written(name):
 
 def test_a_copy_of_a_linear_layer_has_no_parameters_until_they_are_bound():
     """Its W and b would be views into the first network's θ, or take a second copy of it along."""
+    assert Linear(2, 3).W is Linear(2, 3).b is None
     layer, theta, x, _ = bound("Linear")
     for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         assert vars(twin) == {**vars(layer), "W": None, "b": None}
