@@ -49,6 +49,27 @@ def results():
     return found
 
 
+def check_ids():
+    """Stop where a test's id holds a backslash, as those of letters beyond ASCII do.
+
+    pytest escapes it once more every time that it collects in the same process, so that mutmut does not find
+    the test again, and takes that for a failure: all mutants of the functions it tests would count as killed.
+    """
+    command = [sys.executable, *"-m pytest -n0 -o addopts= --collect-only -q".split(), *tests_that_count()]
+    run = subprocess.run(command, cwd=ROOT, text=True, check=True, capture_output=True)
+    bad = [line for line in run.stdout.splitlines() if "\\" in line]
+    if bad:
+        sys.exit("tests must have other ids than\n" + "\n".join(bad))
+
+
+def tests_that_count():
+    """Return the files and folders of tests that pyproject.toml names for mutmut."""
+    import tomllib  # Python 3.11
+
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return settings["tool"]["mutmut"]["pytest_add_cli_args_test_selection"]
+
+
 def changed_lines(mutant):
     """Return the line that was changed, and what it was changed to."""
     lines = mutmut("show", mutant).splitlines()
@@ -94,16 +115,15 @@ def report(rows):
 def main():
     """Run mutmut where there is something to run, and report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", metavar="PATH", help="a file or folder of those that are mutated")
-    parser.add_argument(
-        "--again", action="store_true", help="try those once more that have survived, or ran for ever"
-    )
+    parser.add_argument("--only", metavar="PATH", help="try all of a file or folder anew")
+    parser.add_argument("--again", action="store_true", help="try once more what was not killed")
     parser.add_argument("--json", metavar="FILE", help="write the survivors and the counts there")
     options = parser.parse_args()
     prefix = (options.only or "incrlearn").removesuffix(".py").rstrip("/").replace("/", ".")
     names = [f"{prefix}.*"] if options.only else []
     if options.again:
         names = [row[4] for row in results() if row[3] != "killed" and row[4].startswith(prefix)]
+    check_ids()
     start = time.perf_counter()
     mutmut("run", "--max-children", "1", *names, capture=False)
     seconds = time.perf_counter() - start

@@ -205,7 +205,9 @@ def test_features_through_the_identity_are_features(data):
 
 
 @pytest.mark.parametrize(
-    "R", [np.ones((3, 1)), np.ones((2, 2)), np.ones((1, 2)), np.ones(2), [[np.nan], [1.0]]], ids=str
+    "R",
+    [np.ones((3, 1)), np.ones((2, 2)), np.ones((1, 2)), np.ones(2), [[np.nan], [1.0]]],
+    ids=["a row more", "a column more", "transposed", "a vector", "NaN"],
 )
 def test_a_matrix_that_does_not_fit_the_features_is_refused_by_name(R):
     with pytest.raises(ValueError, match=r"\bR\b"):

@@ -562,7 +562,7 @@ def test_along_a_path_the_steps_add_up_to_what_the_loss_has_lost():
         (([1.0], [1.0], -1.0), "^damping must be a finite number > 0"),
         (([1.0], [1.0], None), "^damping must be a finite number > 0"),
     ],
-    ids=str,
+    ids=lambda part: part.split()[0] if isinstance(part, str) else str(part),
 )
 def test_a_path_that_can_not_be_is_refused(arguments, message):
     with pytest.raises((ValueError, TypeError), match=message):

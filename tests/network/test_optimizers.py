@@ -386,23 +386,31 @@ def test_gradient_steps_and_proximal_steps_lead_to_the_lasso(is_anchored):
 
 BAD = ["1", None, True, np.True_, [1.0], np.ones(1), 1j, np.nan, np.inf, -np.inf, -1, -1e-9]
 BAD_NUMBERS = {
-    (SGD, "learning_rate", "a finite number > 0"): [*BAD, 0, 0.0],
-    (SGD, "momentum", "a number in [0, 1]"): [*BAD, 1.0000001, 2],
-    (Adam, "learning_rate", "a finite number > 0"): [*BAD, 0, 0.0],
-    (Adam, "beta1", "a number in [0, 1)"): [*BAD, 1, 1.0, 1 - 1e-13, 2],
-    (Adam, "beta2", "a number in [0, 1)"): [*BAD, 1, 1.0, 1 - 1e-13, 2],
-    (Adam, "epsilon", "a finite number ≥ 1e-30"): [*BAD, 0, 0.0, 9e-31],
-    (partial(soft_threshold, np.ones(3)), "threshold", "a finite number ≥ 0"): BAD,
+    (SGD, "learning_rate"): [*BAD, 0, 0.0],
+    (SGD, "momentum"): [*BAD, 1.0000001, 2],
+    (Adam, "learning_rate"): [*BAD, 0, 0.0],
+    (Adam, "beta1"): [*BAD, 1, 1.0, 1 - 1e-13, 2],
+    (Adam, "beta2"): [*BAD, 1, 1.0, 1 - 1e-13, 2],
+    (Adam, "epsilon"): [*BAD, 0, 0.0, 9e-31],
+    (partial(soft_threshold, np.ones(3)), "threshold"): BAD,
+}
+WANTED = {
+    "learning_rate": "a finite number > 0",
+    "momentum": "a number in [0, 1]",
+    "beta1": "a number in [0, 1)",
+    "beta2": "a number in [0, 1)",
+    "epsilon": "a finite number ≥ 1e-30",
+    "threshold": "a finite number ≥ 0",
 }
 
 
 @pytest.mark.parametrize(
-    ("make", "name", "wanted", "value"),
-    [(*key, value) for key, values in BAD_NUMBERS.items() for value in values],
+    ("make", "name", "value"),
+    [(make, name, value) for (make, name), values in BAD_NUMBERS.items() for value in values],
     ids=lambda part: getattr(part, "__name__", None) or repr(part)[:20],
 )
-def test_a_bad_number_is_refused_by_name(make, name, wanted, value):
-    message = rf"^{name} must be {re.escape(wanted)}, got .*{re.escape(str(value))}"
+def test_a_bad_number_is_refused_by_name(make, name, value):
+    message = rf"^{name} must be {re.escape(WANTED[name])}, got .*{re.escape(str(value))}"
     with pytest.raises((ValueError, TypeError), match=message):
         make(**{name: value})
 
