@@ -55,7 +55,8 @@ def check_ids():
     pytest escapes it once more every time that it collects in the same process, so that mutmut does not find
     the test again, and takes that for a failure: all mutants of the functions it tests would count as killed.
     """
-    command = [sys.executable, *"-m pytest -n0 -o addopts= --collect-only -q".split(), *tests_that_count()]
+    collect = [sys.executable, "-m", "pytest", "-n0", "-o", "addopts=", "--collect-only", "-q"]
+    command = [*collect, *tests_that_count()]
     run = subprocess.run(command, cwd=ROOT, text=True, check=True, capture_output=True)
     bad = [line for line in run.stdout.splitlines() if "\\" in line]
     if bad:
