@@ -10,6 +10,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before anything imports NumPy
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.internal.conjecture import providers
+
+# Hypothesis also tries numbers that stand in the code of the modules loaded so far. Which these are depends
+# on the tests that ran before in the same process, and the examples would not be the same every time.
+providers.is_local_module_file = lambda file: False
 
 # no deadline and no complaint about slow drawing: the machine may be busy with something else
 PATIENT = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.too_slow]}

@@ -14,6 +14,7 @@ from .. import _checks
 from ..network import Linear, pad
 from .blame import likely_cause
 from .contracts import (
+    DIGITS,
     Both,
     agree,
     asked,
@@ -589,8 +590,11 @@ class _Case:
         }
         if self.size:
             functions["∂L/∂θ"] = lambda x, y, delta, theta: subject.gradient(x, delta, theta)
+        # what a layer adds up on its way may be as large as this, though its answer is small: 1 − σ(9), say
+        floor = DIGITS[np.dtype(np.float32)] * max(1.0, np.abs(x).max(initial=0.0))
         for name, function in functions.items():
             limit = rounding(function, *wide, dtype=np.float32)
+            limit += floor * (1.0 if name == "forward(x)" else np.abs(delta).max(initial=0.0))
             hint = "rounding does not explain it: is something lost by cancellation, or overflowing?"
             agree(
                 f"{name} in float32",
