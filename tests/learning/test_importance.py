@@ -558,6 +558,8 @@ def test_along_a_path_the_steps_add_up_to_what_the_loss_has_lost():
         (([1.0], [np.inf], 0.1), "^delta must be finite"),
         (([], [], 0.1), "^w must be a non-empty vector"),
         ((["a"], [1.0], 0.1), "^w must hold real numbers"),
+        (([1.0], [], 0.1), "^delta must be a non-empty vector"),
+        (([1.0], ["a"], 0.1), "^delta must hold real numbers"),
         (([1.0], [1.0], 0), "^damping must be a finite number > 0"),
         (([1.0], [1.0], -1.0), "^damping must be a finite number > 0"),
         (([1.0], [1.0], None), "^damping must be a finite number > 0"),
@@ -572,6 +574,12 @@ def test_a_path_that_can_not_be_is_refused(arguments, message):
 def test_importances_near_the_largest_number_are_finite_each_and_need_not_be_in_the_sum():
     w = np.full(3, 3e38, np.float32)
     agree(path_integral(w, 0 * w, 1), w, 0)
+
+
+def test_a_way_and_a_damping_too_small_for_float32_are_not_lost_in_it():
+    """1e-20/(1e-50 + 1e-50)."""
+    omega = path_integral(np.array([1e-20], np.float32), np.array([1e-25], np.float32), 1e-50)
+    agree(omega, [5e29], 1e-6)
 
 
 def test_a_long_way_matters_nothing_and_what_overflows_is_reported():
