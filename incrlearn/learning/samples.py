@@ -35,7 +35,7 @@ class Samples:
 
     def __getitem__(self, rows):
         logits = None if self.logits is None else self.logits[rows]
-        return Samples(self.x[rows], self.y[rows], self.task[rows], logits)
+        return Samples(_rows(self.x, rows), self.y[rows], self.task[rows], logits)
 
     def copy(self):
         """Return the same samples in memory of their own."""
@@ -301,6 +301,12 @@ class StandardizedValues(Values):
         if self.statistics is not None:
             z = self.statistics.inverse(z)
         return super().decode(z, task)
+
+
+def _rows(x, rows):
+    """Return x[rows]; the rows of a batch, which are numbers, are copied whole."""
+    numbers = isinstance(rows, np.ndarray) and rows.dtype.kind == "i"
+    return x.take(rows, axis=0) if numbers and isinstance(x, np.ndarray) else x[rows]
 
 
 def _stack(x, other):

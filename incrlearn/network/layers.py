@@ -168,7 +168,7 @@ class Linear(Layer):
         else:
             y = x @ self.W.T
         if self.bias:
-            y += self.b
+            y += self.b.copy()  # b is a column of θ: side by side, its entries are added much faster
         return y
 
     def backward(self, x, y, delta):
@@ -182,10 +182,12 @@ class Linear(Layer):
             x, columns = _filled(x)
             W[:] = 0
             W[:, columns] = (x.T @ delta).T
+        elif len(x) == 1:
+            np.multiply(delta.T, x, out=W)  # the same numbers: BLAS is slow at products of one row
         else:
             np.matmul(delta.T, x, out=W)
         if self.bias:
-            delta.sum(axis=0, out=b)
+            b[:] = delta.sum(axis=0)
 
     def _split(self, vector):
         rows = vector.reshape(self.outputs, self.inputs + self.bias)

@@ -117,6 +117,15 @@ def test_rows_are_independent_and_their_gradients_add_up(name):
         agree(gradient_of(layer, theta, x, delta), sum(singles), 1e-14)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_gradient_of_one_row_is_the_product_that_blas_would_have_made(dtype):
+    rng = np.random.default_rng(0)
+    layer, out = Linear(7, 5), np.full(40, np.nan, dtype)
+    x, delta = rng.normal(size=(1, 7)).astype(dtype), rng.normal(size=(1, 5)).astype(dtype)
+    layer.gradient(x, delta, out)
+    np.testing.assert_array_equal(out.reshape(5, 8), np.hstack([delta.T @ x, delta.T]), strict=True)
+
+
 def test_a_linear_layer_worked_by_hand():
     layer = Linear(2, 2)
     layer.bind(np.array([1.0, 2.0, 0.5, 3.0, 4.0, -1.0]))
