@@ -6,12 +6,16 @@ stack over one flat vector), `learning` (terms, memories, methods, the one train
 only.
 """
 
-from .analytic import AnalyticClassifier, AnalyticRegressor, RecursiveLeastSquares
+from importlib import import_module
+
 from .estimators import IncrementalClassifier, IncrementalRegressor, load
 from .learning import Learner, LinearRegression, Method
 from .network import SGD, Adam, Linear, Network, ReLU, Sigmoid, Tanh
 
 __version__ = "0.1.0"
+
+# what is loaded with `analytic`, when it is first asked for: start-up is part of the product
+_ANALYTIC = {"AnalyticClassifier", "AnalyticRegressor", "RecursiveLeastSquares"}
 
 __all__ = [
     "SGD",
@@ -31,3 +35,14 @@ __all__ = [
     "Tanh",
     "load",
 ]
+
+
+def __getattr__(name):
+    if name not in {"analytic", *_ANALYTIC}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    analytic = import_module(".analytic", __name__)
+    return analytic if name == "analytic" else getattr(analytic, name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -11,7 +11,6 @@ import numpy as np
 
 from . import _checks
 from ._estimator import Estimator, OfClasses, OfValues, generator
-from .analytic import AnalyticClassifier, AnalyticRegressor
 from .learning import (
     ClassBalancedMemory,
     CrossEntropy,
@@ -428,8 +427,17 @@ def load(path):
     """
     from . import saving
 
-    kinds = IncrementalClassifier, IncrementalRegressor, AnalyticClassifier, AnalyticRegressor
-    return saving.load(path, kinds)
+    return saving.load(path, _named)
+
+
+def _named(name):
+    """Return the estimator of that name, or None; closed forms are imported where one is asked for."""
+    if name in ("AnalyticClassifier", "AnalyticRegressor"):
+        from . import analytic
+
+        return getattr(analytic, name)
+    own = {kind.__name__: kind for kind in (IncrementalClassifier, IncrementalRegressor)}
+    return own.get(name)
 
 
 def _widths(sizes):

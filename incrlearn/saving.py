@@ -77,14 +77,14 @@ def _json(notes):
     return notes
 
 
-def load(path, estimators):
+def load(path, estimator_named):
     """Return the estimator that `save` wrote.
 
     Parameters
     ----------
     path : str or path
-    estimators : sequence of classes
-        Which estimators there are.
+    estimator_named : callable
+        estimator_named(name) returns the class of that name, or None.
 
     Returns
     -------
@@ -97,15 +97,15 @@ def load(path, estimators):
     """
     header, arrays = read_archive(path, FORMAT)
     with refusing(path):
-        return _restore(header, arrays, {kind.__name__: kind for kind in estimators})
+        return _restore(header, arrays, estimator_named)
 
 
-def _restore(header, arrays, estimators):
+def _restore(header, arrays, estimator_named):
     if set(header) != {"format", "estimator", "versions", "notes", "model"}:
         raise ModelFileError("its header does not have what this version writes")
-    if header["estimator"] not in estimators:
+    kind = estimator_named(header["estimator"])
+    if kind is None:
         raise ModelFileError(f"there is no estimator {header['estimator']!r}")
-    kind = estimators[header["estimator"]]
     params, learner, fitted = _model(kind, header["model"], arrays)
     model = kind()
     if set(params) != set(model.get_params()):

@@ -166,7 +166,7 @@ def open_model(header, arrays):
     """Load a header and arrays as if they had come from a file with the right digest."""
     saving.read_archive = lambda path, version: (header, copy.deepcopy(arrays))
     try:
-        return saving.load("made by hand", ESTIMATORS)
+        return load("made by hand")
     finally:
         saving.read_archive = read_archive
 

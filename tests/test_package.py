@@ -66,6 +66,19 @@ def test_importing_the_package_loads_neither_the_benchmark_nor_the_command_line(
     assert not {"incrlearn.benchmark", "incrlearn.cli", "argparse", "csv", "json"} & set(loaded)
 
 
+def test_closed_forms_are_loaded_when_one_is_asked_for():
+    code = "import sys, incrlearn; {}; print('incrlearn.analytic' in sys.modules)"
+    assert run_python(code.format("incrlearn.IncrementalClassifier")) == "False\n"
+    assert run_python(code.format("incrlearn.AnalyticClassifier")) == "True\n"
+    assert run_python(code.format("incrlearn.analytic.ridge")) == "True\n"
+    assert set(incrlearn.__all__) <= set(dir(incrlearn))
+
+
+def test_a_name_that_the_package_does_not_have_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'incrlearn' has no attribute 'Nothing'"):
+        incrlearn.Nothing  # noqa: B018
+
+
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_point_downward_only(source):
     parts = source.relative_to(PACKAGE).with_suffix("").parts
