@@ -16,8 +16,9 @@ from .processes import run_python
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "incrlearn"
 #: from the ground floor up; a room may import from itself and from rooms that stand before it
-FLOORS = ["_checks", "_inputs", "_recipes", "formulas", "network", "storage", "learning", "testing", "saving"]
-FLOORS += ["_estimator", "analytic", "estimators", "tables", "benchmark", "cli", "__main__"]
+FLOORS = ["_allocation", "_checks", "_inputs", "_recipes", "formulas", "network", "storage", "learning"]
+FLOORS += ["testing", "saving", "_estimator", "analytic", "estimators", "tables", "benchmark", "cli"]
+FLOORS += ["__main__"]
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -28,6 +28,9 @@ class Distillation(BatchTerm):
         student's order. When None, the term copies the student at the end of every task.
     """
 
+    #: what the teacher has said in the task that is learned
+    answers = None
+
     def __init__(self, teacher=None):
         if teacher is not None and not isinstance(teacher, Network):
             raise TypeError(f"teacher must be a Network, got {teacher!r} ({type(teacher).__name__})")
@@ -44,11 +47,37 @@ class Distillation(BatchTerm):
         """Refuse a given teacher that can not take the student's samples, before the first step."""
         if self.given and self.teacher.inputs != network.inputs:
             raise ValueError(f"teacher takes {self.teacher.inputs} features, the student {network.inputs}")
+        self.answers = _Answers(len(data))
+
+    def ask(self, batch):
+        """Return the teacher's logits t."""
+        if self.answers is None or batch.number is None:
+            return self.teacher(batch.x)
+        return self.answers(self.teacher, batch)
 
     def end_task(self, network, data, rng):
         """Take the network, as it is now, for the next task's teacher."""
         if not self.given:
             self.teacher, self.heads = network.copy(), data.heads
+        vars(self).pop("answers", None)  # they were for this task
+
+
+class _Answers:
+    """A teacher's answers to the n rows of a task: it is asked once for a row, however often that comes."""
+
+    def __init__(self, n):
+        self.known, self.logits = np.zeros(n, bool), None
+
+    def __call__(self, teacher, batch):
+        """Return the logits of a batch whose rows have numbers."""
+        if self.known[batch.number].all():
+            return self.logits[batch.number]
+        t = teacher(batch.x)
+        if self.logits is None:
+            self.logits = np.empty((len(self.known), t.shape[1]), t.dtype)
+        self.logits[batch.number] = t
+        self.known[batch.number] = True
+        return t
 
 
 DIVERGENCES = {"reverse": reverse_kl, "forward": forward_kl, "cross_entropy": soft_cross_entropy}
@@ -115,7 +144,7 @@ class Logits(Distillation):
 
     def __call__(self, a, batch):
         """Return (1 − α) T² KL and its gradient at the logits."""
-        z, t = a[-1], self.teacher(batch.x)
+        z, t = a[-1], self.ask(batch)
         weight = (1 - self.loss_weight) / len(self.heads)
         value, gradient = 0.0, np.zeros_like(z)
         for columns in self.heads:
@@ -282,7 +311,7 @@ class DistilledBinaryCrossEntropy(Distillation):
         z = a[-1]
         y = np.eye(z.shape[1], dtype=z.dtype)[batch.y]
         if self.teacher is not None:
-            y[:, self.old] = sigmoid(self.teacher(batch.x)[:, self.old] / self.T)
+            y[:, self.old] = sigmoid(self.ask(batch)[:, self.old] / self.T)
         value, gradient = binary_cross_entropy(z, y)
         return value, {-1: gradient}
 

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from .. import _checks
+from .._allocation import keep_freed_memory
 from ..formulas import softmax
 from ..network import Adam, Network
 from .distillation import Distillation
@@ -23,7 +24,7 @@ from .methods import method as method_by_name
 from .samples import Samples, Values
 from .terms import BatchTerm, ParameterTerm, Projection, ProximalTerm, Term, as_loss
 
-PREDICTION_ROWS = 4096
+PREDICTION_ROWS = 1024
 
 
 class Learner:
@@ -246,7 +247,8 @@ class Learner:
         for term in self.terms:
             term.begin_task(network, task, rng)
         if self.decision is None or self.decision.trains:
-            yield from self._train(new if self.memory is None else self.memory.training_set(new))
+            samples = new if self.memory is None else self.memory.training_set(new)
+            yield from self._train(new.numbered() if samples is new else samples)
         for term in self.terms:
             term.end_task(network, task, rng)
         if self.memory is not None:
@@ -265,6 +267,7 @@ class Learner:
 
     def _train(self, samples):
         """Take all steps of a task; a number that goes bad is reported with its step."""
+        keep_freed_memory()
         self.objective_values = []
         n = len(samples)
         steps = self.epochs * math.ceil(n / self.batch_size) if self.steps is None else self.steps
@@ -284,8 +287,9 @@ class Learner:
         watching = [term for term in self.terms if term.watches]
         # no warning from somewhere below: what overflows is found in the results
         with np.errstate(over="ignore", invalid="ignore"):
-            value, of_data = self._of_batches(new, replayed)
-            value, gradient = self._with_parameter_terms(value, of_data)
+            value, gradient = self._of_batches(new, replayed)
+            of_data = gradient.copy() if watching else None
+            value = self._add_parameter_terms(value, gradient)
             for term in self._active(Projection):
                 references = [self.loss_gradient(wanted) for wanted in term.samples(self.memory, replayed)]
                 for vector in (gradient, *references):
@@ -323,7 +327,8 @@ class Learner:
         FloatingPointError
             If the logits or the value of a term become NaN or infinite.
         """
-        return self._with_parameter_terms(*self._of_batches(new, replayed))
+        value, gradient = self._of_batches(new, replayed)
+        return self._add_parameter_terms(value, gradient), gradient
 
     def loss_gradient(self, samples):
         """Return the gradient of L₀ alone on some samples, a vector like θ."""
@@ -339,18 +344,20 @@ class Learner:
         value, gradient = self._through_network(new, [*loss, *new_terms])
         if replayed is not None and replayed_terms:
             part, slope = self._through_network(replayed, replayed_terms)
-            value, gradient = value + part, gradient + slope
+            value += part
+            gradient += slope
         return value, gradient
 
-    def _with_parameter_terms(self, value, gradient):
-        """Add the part of the objective that looks at θ."""
+    def _add_parameter_terms(self, value, gradient):
+        """Return the value with the part of the objective that looks at θ; add its gradient in place."""
         theta = self.network.theta
         for term in self._active(ParameterTerm):
             part, slope = term(theta)
-            value, gradient = value + _finite(term, part), gradient + slope
+            value += _finite(term, part)
+            gradient += slope
         for term in self._active(ProximalTerm):
             value += _finite(term, term(theta))
-        return value, gradient
+        return value
 
     def _through_network(self, samples, weighted_terms):
         """Return the weighted sum of batch terms, and its gradient with respect to θ."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _checks
 from ..formulas import elastic_net, importance_weighted, l1, l2
-from ..network import pad, soft_threshold
+from ..network import pad, parts, soft_threshold
 from .importance import fisher, path_integral, sensitivity
 from .terms import ParameterTerm, ProximalTerm
 
@@ -46,6 +46,14 @@ class _Anchored:
     def end_task(self, network, data, rng):
         """Count the task."""
         self.tasks += 1
+
+    def _value(self, penalty, theta, *settings):
+        """Return a penalty alone, part by part: nobody asks for its gradient, which would be as long as θ."""
+        value = 0.0
+        for part in parts(theta):
+            anchor = None if self.anchor is None else self.anchor[part]
+            value += penalty(theta[part], self.strength, *settings, anchor)[0]
+        return value
 
 
 class L2(_Anchored, ParameterTerm):
@@ -98,7 +106,7 @@ class L1(_Anchored, ProximalTerm):
 
     def __call__(self, theta):
         """Return the penalty."""
-        return l1(theta, self.strength, self.anchor)[0]
+        return self._value(l1, theta)
 
     def step(self, theta, learning_rate):
         """Move every parameter towards its anchor by ηλ, and onto it if it is nearer than that."""
@@ -130,14 +138,16 @@ class ElasticNet(_Anchored, ProximalTerm):
 
     def __call__(self, theta):
         """Return the penalty."""
-        return elastic_net(theta, self.strength, self.ratio, self.anchor)[0]
+        return self._value(elastic_net, theta, self.ratio)
 
     def step(self, theta, learning_rate):
         """d ← sign(d) max(|d| − ηλρ, 0) / (1 + ηλ(1−ρ))."""
         lam = learning_rate * self.strength
         soft_threshold(theta, lam * self.ratio, self.anchor)
         shrink = 1 - 1 / (1 + lam * (1 - self.ratio))
-        theta -= shrink * (theta if self.anchor is None else theta - self.anchor)
+        for part in parts(theta):
+            x = theta[part]
+            x -= shrink * (x if self.anchor is None else x - self.anchor[part])
 
 
 # ---- importance ------------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ class Samples:
     y: np.ndarray
     task: np.ndarray
     logits: np.ndarray | None = None
+    #: each row's number in the task that is learned; None but for `Numbered`
+    number = None
 
     def __len__(self):
         return len(self.y)
@@ -36,6 +38,10 @@ class Samples:
     def __getitem__(self, rows):
         logits = None if self.logits is None else self.logits[rows]
         return Samples(_rows(self.x, rows), self.y[rows], self.task[rows], logits)
+
+    def numbered(self):
+        """Return the same samples, each with its row's number."""
+        return Numbered(**vars(self), number=np.arange(len(self)))
 
     def copy(self):
         """Return the same samples in memory of their own."""
@@ -52,13 +58,24 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Numbered(Samples):
+    """The samples of the task that is learned, or a batch of them: terms know a row again by its number."""
+
+    number: np.ndarray | None = None
+
+    def __getitem__(self, rows):
+        return Numbered(**vars(super().__getitem__(rows)), number=self.number[rows])
+
+
+@dataclass(frozen=True)
 class Batch:
     """What a term looks at: samples, and which outputs compete for which rows.
 
     x : ndarray (n, d); y : ndarray (n,) of output indices or (n, m) of values;
     parts : list of `Part`, which together cover every row once;
     heads : list of column selections, one for every task known so far, or a single one for all classes;
-    logits : ndarray (n, outputs) or None, what the network answered when they were stored.
+    logits : ndarray (n, outputs) or None, what the network answered when they were stored;
+    number : ndarray (n,) of int or None, each row's number in the task, where it is one of the task's own.
     """
 
     x: np.ndarray
@@ -66,6 +83,7 @@ class Batch:
     parts: list
     heads: list
     logits: np.ndarray | None = None
+    number: np.ndarray | None = None
 
     def __len__(self):
         return len(self.y)
@@ -185,7 +203,7 @@ class Classes:
                 columns = self.columns() if task < 0 else heads[task]
                 index = (rows, columns) if isinstance(columns, slice) else np.ix_(rows, columns)
                 parts.append(Part(index, _within(columns, samples.y[rows]), len(rows) / n))
-        return Batch(samples.x, samples.y, parts, heads, samples.logits)
+        return Batch(samples.x, samples.y, parts, heads, samples.logits, samples.number)
 
     def decode(self, z, task=None):
         """Return the label whose logit is the largest among those that compete."""

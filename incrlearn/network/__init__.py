@@ -3,7 +3,7 @@
 from .initializations import INITIALIZATIONS
 from .layers import ACTIVATIONS, Gate, Layer, Linear, ReLU, Sigmoid, Tanh
 from .network import Move, Network, pad
-from .optimizers import OPTIMIZERS, SGD, Adam, soft_threshold
+from .optimizers import OPTIMIZERS, SGD, Adam, parts, soft_threshold
 from .standardization import Standardize, StandardizeSparse
 from .variational import ConditionalAutoencoder, VariationalAutoencoder
 
@@ -26,5 +26,6 @@ __all__ = [
     "Tanh",
     "VariationalAutoencoder",
     "pad",
+    "parts",
     "soft_threshold",
 ]

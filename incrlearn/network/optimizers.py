@@ -11,7 +11,26 @@ import numpy as np
 from .. import _checks
 from .network import pad
 
-BLOCK = 1 << 15
+PART = 1 << 15
+
+
+def parts(vector):
+    """Yield slices of a vector, so short that every pass over a part but the first finds it in the cache.
+
+    Parameters
+    ----------
+    vector : ndarray of shape (m,)
+
+    Yields
+    ------
+    slice
+
+    Examples
+    --------
+    >>> list(parts(np.zeros(40_000)))
+    [slice(0, 32768, None), slice(32768, 65536, None)]
+    """
+    return (slice(k, k + PART) for k in range(0, len(vector), PART))
 
 
 class SGD:
@@ -122,11 +141,10 @@ class Adam:
         _checks.same_shape("gradient", gradient, "theta", theta)
         self.m, self.v = _like(theta, self.m), _like(theta, self.v)
         self.t += 1
-        for k in range(0, len(theta), BLOCK):  # every pass over a block finds it in the cache
-            part = slice(k, k + BLOCK)
-            self._step_block(theta[part], gradient[part], self.m[part], self.v[part])
+        for part in parts(theta):
+            self._step_part(theta[part], gradient[part], self.m[part], self.v[part])
 
-    def _step_block(self, theta, gradient, m, v):
+    def _step_part(self, theta, gradient, m, v):
         m *= self.beta1
         m += (1 - self.beta1) * gradient
         v *= self.beta2
@@ -184,8 +202,10 @@ def soft_threshold(theta, threshold, anchor=None):
         return
     anchor = np.asarray(anchor, theta.dtype)
     _checks.same_shape("anchor", anchor, "theta", theta)
-    d = theta - anchor
-    theta[:] = np.where(np.abs(d) <= threshold, anchor, theta - threshold * np.sign(d))
+    for part in parts(theta):
+        x, a = theta[part], anchor[part]
+        d = x - a
+        x[:] = np.where(np.abs(d) <= threshold, a, x - threshold * np.sign(d))
 
 
 OPTIMIZERS = {"sgd": SGD, "adam": Adam}

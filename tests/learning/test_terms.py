@@ -244,6 +244,23 @@ def test_a_teacher_is_a_copy_of_the_network_at_the_end_of_the_last_task(term):
     assert not np.shares_memory(learner.terms[0].teacher.theta, learner.network.theta)
 
 
+@pytest.mark.parametrize("term", [Logits, DistilledBinaryCrossEntropy])
+def test_a_teacher_that_is_asked_once_for_a_row_teaches_what_it_does_when_asked_at_every_step(term):
+    def theta(kind):
+        rng = np.random.default_rng(0)
+        x, y = rng.normal(size=(50, 4)), rng.integers(3, size=50)
+        learner = Learner(Network.mlp(4, 8, 0, rng=rng, dtype="float64"), [kind()], rng=rng, batch_size=16)
+        learner.learn(x, y).learn(x[:37], y[:37] + 2)
+        assert learner.terms[0].answers is None  # between tasks nothing is kept
+        return learner.network.theta
+
+    class Asked(term):
+        def ask(self, batch):
+            return self.teacher(batch.x)
+
+    agree(theta(term), theta(Asked), 1e-12)
+
+
 def test_a_given_teacher_stays_as_it_was_given():
     teacher = small_network(outputs=2, seed=5)
     learner, _ = learned([Logits(teacher=teacher)], tasks=2)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 from scipy import optimize
 
+from incrlearn.learning import L1, ElasticNet
 from incrlearn.network import OPTIMIZERS, SGD, Adam, Network, pad, soft_threshold
 from tests.oracles import agree
 
@@ -247,12 +248,12 @@ def test_moments_that_have_shrunk_to_nothing_are_set_to_zero_at_every_64th_step(
     agree(optimizer.v[2], 1e-9 * 0.999**127, 1e-12)
 
 
-@pytest.mark.parametrize("block", [1, 3, 4, 5, 10, 11])
-def test_a_vector_of_many_blocks_moves_as_one_of_a_single_block(block, monkeypatch):
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 10, 11])
+def test_a_vector_of_many_parts_moves_as_one_of_a_single_part(size, monkeypatch):
     gradients = random_gradients(70, size=10)
     whole, narrow = Adam(0.1), Adam(0.1)
     expected = run(whole, np.ones(10), gradients)
-    monkeypatch.setattr("incrlearn.network.optimizers.BLOCK", block)
+    monkeypatch.setattr("incrlearn.network.optimizers.PART", size)
     assert same_bits(run(narrow, np.ones(10), gradients), expected)
     assert same_bits(narrow.m, whole.m)
     assert same_bits(narrow.v, whole.v)
@@ -287,6 +288,23 @@ def test_a_gradient_of_another_shape_is_refused_and_nothing_is_changed(make, pla
 # The proximal step
 
 EIGHTHS = st.integers(-24, 24).map(lambda i: i / 8)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 10, 11])
+@pytest.mark.parametrize("make", [L1, ElasticNet])
+def test_penalties_take_their_step_part_by_part_and_know_their_value(make, size, monkeypatch):
+    rng = np.random.default_rng(0)
+    theta, term = rng.normal(size=10), make(0.3, anchored=True)
+    term.anchor = theta + rng.choice([0.0, 0.01, 1.0], 10)
+    whole = theta.copy()
+    value = term(theta)
+    term.step(whole, 0.1)
+    monkeypatch.setattr("incrlearn.network.optimizers.PART", size)
+    agree(term(theta), value, 1e-15)
+    term.step(theta, 0.1)
+    assert same_bits(theta, whole)
+
+
 VECTORS = arrays(np.float64, 3, elements=EIGHTHS)
 THRESHOLDS = st.integers(0, 24).map(lambda i: i / 8)
 anchored = pytest.mark.parametrize("is_anchored", [False, True], ids=["plain", "anchored"])
