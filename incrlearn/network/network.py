@@ -158,8 +158,9 @@ class Network:
         x = _checks.csr(x, dtype) if _checks.is_sparse(x) else np.asarray(x, dtype)
         if x.ndim != 2:
             raise ValueError(f"x must have shape (n_samples, n_features), got shape {x.shape}")
-        if self.inputs is not None and x.shape[1] != self.inputs:
-            raise ValueError(f"x has {x.shape[1]} features, but the network was built for {self.inputs}")
+        inputs = self.inputs
+        if inputs is not None and x.shape[1] != inputs:
+            raise ValueError(f"x has {x.shape[1]} features, but the network was built for {inputs}")
         return x
 
     def forward(self, x):

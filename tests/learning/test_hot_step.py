@@ -135,7 +135,7 @@ def test_a_step_of_a_small_network_makes_few_calls():
         next(steps)
     finally:
         sys.setprofile(None)
-    assert calls["call"] + calls["c_call"] <= 330
+    assert calls["call"] + calls["c_call"] <= 230
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other ways")
