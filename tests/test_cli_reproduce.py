@@ -277,7 +277,9 @@ def test_a_stop_in_the_middle_keeps_what_is_finished_and_leaves_no_process(sign,
     folder = tmp_path / "cells"
     options = ["--methods", "none", "--steps", "20", "--seeds", "9", "--workers", "2", "--results", folder]
     command = [sys.executable, "-m", "incrlearn", "reproduce", "split-mnist", *options]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     try:
         wait_for(lambda: any(folder.glob("none-*.json")))
         workers = children(running.pid)
@@ -294,6 +296,11 @@ def test_a_stop_in_the_middle_keeps_what_is_finished_and_leaves_no_process(sign,
     ran = cells_run_in_the_second_call(monkeypatch, folder)
     assert 0 < ran < 27
     assert ran == 27 - len(list(folder.glob("none-*.json")))
+
+
+def heed_interrupts():
+    """Undo what a shell does to what it runs in the background, the tests themselves it may be: no Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def cells_run_in_the_second_call(monkeypatch, folder):
