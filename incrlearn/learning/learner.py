@@ -434,7 +434,9 @@ class Learner:
         blocks = range(0, x.shape[0], PREDICTION_ROWS)
         with np.errstate(over="ignore", invalid="ignore"):
             z = np.concatenate([decide(x[i : i + PREDICTION_ROWS]) for i in blocks])
-        for row in np.flatnonzero(~np.isfinite(z).all(axis=1)):
+        finite = np.isfinite(z).all(axis=1)
+        if not finite.all():
+            row = finite.argmin()
             raise ValueError(f"x is too large for the network in row {row}: its outputs are not finite")
         return z
 
