@@ -1,0 +1,1 @@
+"""What it costs, ours beside others: python -m tests.benchmarks"""

@@ -1,0 +1,228 @@
+"""The benchmark measures what it says: every side does the same work, and the arithmetic is right."""
+
+import importlib
+import json
+import math
+
+import numpy as np
+import pytest
+
+from . import __main__ as command
+from . import data, report, rounds, works
+from .rounds import LIBRARIES, Worker
+from .works import LIMIT, OURS, PEER, Contest, Entrant
+
+SMALL = (64, 32, 10)
+LEARNING = "ours", "pytorch", "jaxed", "scikit"
+WAYS = {"pytorch": {"how": "eager"}}
+
+
+def side(name, monkeypatch):
+    """Return the module of a side; skip where its library is not installed."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    if name in LIBRARIES:
+        pytest.importorskip(LIBRARIES[name][0])
+    return importlib.import_module(f"tests.benchmarks.sides.{name}")
+
+
+def steps_by_hand(widths, batch, optimizer, n):
+    """Return θ after n steps in float64, written down once more, and without anybody's layers."""
+    x, y = data.samples_for(widths)
+    pairs = [[part.astype(np.float64) for part in pair] for pair in data.parameters(widths)]
+    m = v = 0
+    for t, rows in zip(range(1, n + 1), data.batches(len(x), batch), strict=False):
+        a = [x[rows].astype(np.float64)]
+        for k, (W, b) in enumerate(pairs):
+            z = a[-1] @ W.T + b
+            a.append(z if k == len(pairs) - 1 else np.maximum(z, 0))
+        p = np.exp(a[-1] - a[-1].max(axis=1, keepdims=True))
+        delta = (p / p.sum(axis=1, keepdims=True) - np.eye(widths[-1])[y[rows]]) / batch
+        gradients = []
+        for k in reversed(range(len(pairs))):
+            gradients.insert(0, (delta.T @ a[k], delta.sum(axis=0)))
+            delta = (delta @ pairs[k][0]) * (a[k] > 0)
+        g = data.theta_of(gradients)
+        move = 0.01 * g
+        if optimizer == "adam":
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+            move = 0.001 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        theta, start = data.theta_of(pairs) - move, 0
+        for pair in pairs:
+            rows = theta[start : start + pair[0].size + pair[1].size].reshape(len(pair[1]), -1)
+            pair[:], start = [rows[:, :-1], rows[:, -1]], start + rows.size
+    return theta
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("batch", [1, 32])
+@pytest.mark.parametrize("name", LEARNING)
+def test_a_step_of_every_side_learns_the_same(name, batch, optimizer, monkeypatch):
+    arguments = {"widths": SMALL, "batch": batch, "optimizer": optimizer, **WAYS.get(name, {})}
+    work = side(name, monkeypatch).step(**arguments)
+    for _ in range(3):
+        work.unit()
+    work.finish()
+    begun, expected = data.theta_of(data.parameters(SMALL)), steps_by_hand(SMALL, batch, optimizer, 3)
+    moved = work.outcome() - begun
+    # ε is not everyone's at the same place, which an entry whose gradient is nearly nothing shows
+    off = np.abs(moved - (expected - begun))
+    assert np.linalg.norm(off) < 1e-2 * np.linalg.norm(expected - begun)
+
+
+def test_the_limit_takes_the_products_of_a_step_and_no_others(monkeypatch):
+    work = side("limit", monkeypatch).step(SMALL, 32, "sgd")
+    work.unit()
+    a, deltas, gradients = work.outcome()
+    for k, (W, _) in enumerate(data.parameters(SMALL)):
+        np.testing.assert_allclose(a[k + 1], a[k] @ W.T, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(gradients[k], deltas[k + 1].T @ a[k], rtol=1e-4, atol=1e-4)
+        if k:
+            np.testing.assert_allclose(deltas[k], deltas[k + 1] @ W, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_every_side_predicts_the_same_labels(name, monkeypatch):
+    work = side(name, monkeypatch).predict(widths=SMALL, rows=50, **WAYS.get(name, {}))
+    x, _ = data.rows_like_digits(50, 64, 10)
+    (W1, b1), (W2, b2) = data.parameters(SMALL)
+    labels = (np.maximum(x @ W1.T + b1, 0) @ W2.T + b2).argmax(axis=1)
+    assert len(set(labels.tolist())) > 1
+    np.testing.assert_array_equal(work.outcome(), labels)
+
+
+# ---- contests and rounds -----------------------------------------------------------------------------
+
+
+def contest_of(*labels, **options):
+    return Contest("step", "small", tuple(Entrant(label, "ours") for label in labels), **options)
+
+
+def test_ours_is_compared_with_the_peer_that_has_the_smallest_median_round_by_round():
+    contest = contest_of(OURS, LIMIT, "a", "b", "c")
+    values = {OURS: [2, 4, 6], LIMIT: [1, 1, 1], "a": [4, 4, 100], "b": [5, 5, 5]}
+    record = rounds.record(contest, 1, values, {"c": "not installed"})
+    assert record["fastest_peer"] == "a"
+    assert record["ratios"][PEER] == record["ratios"]["a"] == 0.5  # of 1/2, 1 and 6/100
+    assert record["ratios"][LIMIT] == 4
+    assert record["entrants"][OURS] == {"median": 4, "quartiles": [3, 5], "rounds": 3}
+    assert record["entrants"]["c"] is None
+
+
+def test_with_a_base_everyone_is_compared_with_it():
+    record = rounds.record(contest_of("a", "b", base="a"), 1, {"a": [2, 4], "b": [4, 4]}, {})
+    assert record["ratios"] == {"a": 1, "b": 1.5}
+    assert "fastest_peer" not in record
+
+
+def test_without_peers_and_without_ours_there_is_no_ratio():
+    assert rounds.record(contest_of(OURS, "a"), 1, {OURS: [1]}, {})["ratios"] == {}
+    assert "ratios" not in rounds.record(contest_of(OURS, "a"), 1, {"a": [1]}, {})
+
+
+class Runner:
+    """Stands for a process that answers at once, and remembers who was asked."""
+
+    def __init__(self, label, asked, fails=False):
+        self.entrant, self.asked, self.fails = Entrant(label, "ours", scale=10), asked, fails
+
+    def ask(self, **request):
+        self.asked.append(self.entrant.label)
+        return {"dash": "it broke"} if self.fails else {"value": 0.5}
+
+
+def test_everyone_is_first_in_turn_and_who_fails_is_a_dash(monkeypatch):
+    monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0)
+    asked, dashes = [], {}
+    ready = [(Runner("a", asked), 1), (Runner("b", asked), 1), (Runner("c", asked, fails=True), 1)]
+    values = rounds.take_turns(ready, 3, dashes, lambda text: None)
+    assert asked == ["a", "b", "c", "b", "a", "a", "b"]
+    assert values == {"a": [5, 5, 5], "b": [5, 5, 5]}  # scaled
+    assert dashes == {"c": "it broke"}
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(1e-3, 50), (0.04, 1), (9.0, 1), (0.0, 50_000_000)])
+def test_a_turn_is_as_many_calls_as_fill_it_and_at_least_one(seconds, calls):
+    assert rounds.calls_of_a_turn(seconds) == calls
+
+
+def test_the_process_of_an_entrant_prepares_and_measures_and_says_why_it_can_not():
+    worker = Worker(Entrant(LIMIT, "limit"), threads=1)
+    try:
+        nothing = worker.ask(do="prepare", function="dance", arguments={})
+        wrong = worker.ask(do="prepare", function="step", arguments={"widths": SMALL})
+        ready = worker.ask(
+            do="prepare", function="step", arguments={"widths": SMALL, "batch": 1, "optimizer": "sgd"}
+        )
+        measured = worker.ask(do="measure", calls=2)
+    finally:
+        worker.close()
+    assert nothing == {"dash": "limit has no dance"}
+    assert wrong["dash"].startswith("TypeError: ")
+    assert 0 < ready["seconds"] < math.inf
+    assert 0 < measured["value"] < math.inf
+    assert worker.process.returncode == 0
+
+
+def test_every_target_is_one_of_the_contests_and_no_two_contests_have_one_name():
+    names = [str(contest) for contest in works.contests()]
+    assert len(set(names)) == len(names)
+    assert {target.contest for target in works.TARGETS} <= set(names)
+
+
+# ---- reports -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (0.00123456, "s", "1.23 ms"),
+        (0.0123456, "s", "12.3 ms"),
+        (123e-6, "s", "123 µs"),
+        (2.0, "s", "2.00 s"),
+        (1234.5, "MB", "1,234 MB"),
+    ],
+)
+def test_a_quantity_has_three_digits_and_its_unit(value, unit, said):
+    assert report.quantity(value, unit) == said
+
+
+def test_one_tiny_contest_from_the_command_to_the_file_which_is_gone_on_with(tmp_path, capsys):
+    file = tmp_path / "all.json"
+    options = ["step", "--only", "64-32-10, SGD, batch 1024", "--threads", "1", "--rounds", "2"]
+    options += ["--without", *LIBRARIES, "--json", str(file)]
+    command.main(options)
+    assert "64-32-10, SGD, batch 1024" in capsys.readouterr().out
+    (record,) = json.loads(file.read_text(encoding="utf-8"))["contests"]
+    assert record["entrants"][OURS]["rounds"] == 2
+    assert record["ratios"][LIMIT] > 0
+    assert record["entrants"].keys() - record["dashes"].keys() == {OURS, LIMIT}
+
+    command.main([*options, "--resume"])
+    assert json.loads(file.read_text(encoding="utf-8"))["contests"] == [record]
+
+
+def test_the_command_lists_what_it_would_measure(capsys):
+    command.main(["--list", "--targets", "--threads", "1"])
+    assert capsys.readouterr().out.count("\n") == len({target.contest for target in works.TARGETS})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["dance"], "there is no group 'dance'"),
+        (["--threads", "0"], "--threads must be from 1"),
+        (["--rounds", "0"], "--rounds must be at least 1"),
+        (["--resume"], "--resume needs --json"),
+    ],
+)
+def test_what_can_not_be_asked_for_is_refused_in_a_sentence(arguments, said, capsys):
+    with pytest.raises(SystemExit):
+        command.main(arguments)
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("page", report.pages(), ids=lambda page: page.name)
+def test_the_pages_say_what_the_file_says(page):
+    if not report.FILE.exists():
+        pytest.skip("docs/measured/performance.json is not there yet")
+    assert page.read_text(encoding="utf-8") == report.rewritten(page), "run python -m tests.benchmarks.report"
