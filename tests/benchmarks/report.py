@@ -17,7 +17,7 @@ from incrlearn.storage import whole_file
 
 from .. import measured_rows
 from .rounds import ROOT
-from .works import LIMIT, PEER, TARGETS
+from .works import LIMIT, OURS, PEER, TARGETS
 
 DOCS = ROOT / "docs"
 FILE = DOCS / "measured" / "performance.json"
@@ -86,19 +86,17 @@ def write(path, report):
 
 
 def tables(records):
-    """Yield a title, a head and rows for every group and number of threads."""
-    seen = dict.fromkeys((record["group"], record["threads"], record["base"] is None) for record in records)
-    for group, threads, is_race in seen:
-        chosen = [
-            record
-            for record in records
-            if (record["group"], record["threads"], record["base"] is None) == (group, threads, is_race)
-        ]
+    """Yield a title, a head and rows: a table for all races of a group, and one for everything else.
+
+    In a race ours is compared with others: a row for every contest. Otherwise everyone has a row.
+    """
+    for group, threads in dict.fromkeys((record["group"], record["threads"]) for record in records):
         title = f"{group}, {threads} thread{'s' if threads > 1 else ''}"
-        if is_race:
-            yield title, *race_table(chosen)
-        else:
-            for record in chosen:
+        chosen = [record for record in records if (record["group"], record["threads"]) == (group, threads)]
+        if races := [record for record in chosen if OURS in record["entrants"]]:
+            yield title, *race_table(races)
+        for record in chosen:
+            if OURS not in record["entrants"]:
                 yield f"{title}: {record['name']}", *list_table(record)
 
 
@@ -117,19 +115,22 @@ def race_table(records):
 
 
 def list_table(record):
-    """Return a row for every entrant: its median, its quartiles, and its ratio to the base."""
-    head = ["", "median", "quartiles", f"ratio to {record['base']}" if record["base"] else ""]
-    rows = []
+    """Return a row for every entrant: its median, its quartiles, its ratio to the base, and a remark."""
+    head, rows = ["", "median", "quartiles", f"/{record['base']}", ""], []
     for label in everyone(record):
-        known = record["entrants"][label]
-        if known is None:
-            rows.append([label, DASH, "", ""])
-            continue
-        quartiles = " to ".join(quantity(value, record["unit"]) for value in known["quartiles"])
-        ratio = record["ratios"].get(label) if record["base"] else None
-        shown = "" if ratio is None else f"{ratio:.2f}"
-        rows.append([label, quantity(known["median"], record["unit"]), quartiles, shown])
-    return head, rows
+        known = record["entrants"][label] or {"quartiles": []}
+        ratio = record.get("ratios", {}).get(label)
+        rows.append(
+            [
+                label,
+                median(record, label),
+                " to ".join(quantity(value, record["unit"]) for value in known["quartiles"]),
+                "" if ratio is None else f"{ratio:.2f}",
+                record["remarks"].get(label, ""),
+            ]
+        )
+    used = [k for k in range(len(head)) if any(row[k] for row in rows)]
+    return [head[k] for k in used], [[row[k] for k in used] for row in rows]
 
 
 def everyone(record):

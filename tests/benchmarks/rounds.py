@@ -77,11 +77,13 @@ def race(contest, threads, rounds, without=(), say=lambda text: None):
 
     A side that is left out, not installed, or fails is a dash, and the record says why.
     """
-    dashes, workers = {}, []
+    dashes, workers, quoted = {}, [], {}
     absent = missing()
     try:
         for entrant in contest.entrants:
-            if entrant.side in without or entrant.side in absent:
+            if entrant.side == "quoted":
+                quoted[entrant.label] = entrant.arguments["value"]
+            elif entrant.side in without or entrant.side in absent:
                 dashes[entrant.label] = "not installed" if entrant.side in absent else "left out"
             else:
                 workers.append(Worker(entrant, threads))  # all at once: imports take long, and overlap
@@ -98,7 +100,9 @@ def race(contest, threads, rounds, without=(), say=lambda text: None):
                 dashes[entrant.label] = answer["dash"]
             else:
                 ready.append((worker, calls_of_a_turn(answer["seconds"] if contest.warm else TURN_SECONDS)))
-        values = take_turns(ready, min(rounds, contest.rounds or rounds), dashes, say)
+        rounds = min(rounds, contest.rounds or rounds)
+        values = take_turns(ready, rounds, dashes, say)
+        values |= {label: [value] * rounds for label, value in quoted.items()}
     finally:
         for worker in workers:
             worker.close()
@@ -142,6 +146,7 @@ def record(contest, threads, values, dashes):
         "base": contest.base,
         "entrants": summaries,
         "dashes": dashes,
+        "remarks": {entrant.label: entrant.remark for entrant in contest.entrants if entrant.remark},
     }
     if contest.base is not None:
         of_base = values.get(contest.base)

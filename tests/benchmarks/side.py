@@ -2,8 +2,10 @@
 
 It is asked by lines of JSON and answers by lines of JSON:
 
-    {"do": "prepare", "function", "arguments", "clock", "warm"}  →  {"seconds": of a unit} or {"dash": why}
+    {"do": "prepare", "function", "arguments", "clock", "warm"}  →  {"seconds": of a unit}
     {"do": "measure", "calls"}                                   →  {"value": seconds of a unit, or its own}
+
+What fails is answered by {"dash": why}.
 """
 
 import importlib
@@ -24,15 +26,9 @@ class Side:
 
     def prepare(self, function, arguments, clock=True, warm=True):
         """Import the library, build the work, warm up."""
-        self.clock = clock
-        try:
-            side = importlib.import_module(f"{__package__}.sides.{self.name}")
-            if not hasattr(side, function):
-                return {"dash": f"{self.name} has no {function}"}
-            self.work = getattr(side, function)(**arguments)
-            return {"seconds": self._warmed_up() if warm else 0.0}
-        except Exception as error:  # whatever a library may say: the others are measured without it
-            return {"dash": f"{type(error).__name__}: {error}".partition("\n")[0]}
+        side = importlib.import_module(f"{__package__}.sides.{self.name}")
+        self.work, self.clock = getattr(side, function)(**arguments), clock
+        return {"seconds": self._warmed_up() if warm else 0.0}
 
     def _warmed_up(self):
         """Return the seconds of one unit, when memory is allocated, code compiled and caches are full."""
@@ -72,7 +68,10 @@ def main():
     side = Side(name)
     for line in sys.stdin:
         request = json.loads(line)
-        answer = getattr(side, request.pop("do"))(**request)
+        try:
+            answer = getattr(side, request.pop("do"))(**request)
+        except Exception as error:  # whatever a library may say: the others are measured without it
+            answer = {"dash": f"{type(error).__name__}: {error}".partition("\n")[0]}
         print(json.dumps(answer), file=answers, flush=True)
 
 

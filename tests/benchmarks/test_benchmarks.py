@@ -156,7 +156,7 @@ def test_the_process_of_an_entrant_prepares_and_measures_and_says_why_it_can_not
         measured = worker.ask(do="measure", calls=2)
     finally:
         worker.close()
-    assert nothing == {"dash": "limit has no dance"}
+    assert nothing["dash"].startswith("AttributeError: ")
     assert wrong["dash"].startswith("TypeError: ")
     assert 0 < ready["seconds"] < math.inf
     assert 0 < measured["value"] < math.inf

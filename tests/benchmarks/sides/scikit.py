@@ -1,9 +1,11 @@
 """scikit-learn: MLPClassifier, by partial_fit."""
 
+import pickle
+
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from .. import data
+from .. import data, processes
 from . import STEPS, Work
 
 
@@ -47,3 +49,29 @@ def predict(widths, rows):
     model = _classifier(widths, *data.samples_for(widths))
     x, _ = data.rows_like_digits(rows, widths[0], widths[-1])
     return Work(lambda: model.predict(x), outcome=lambda: model.predict(x))
+
+
+def startup(what):
+    """A process that loads a model and predicts a row."""
+    path = processes.FOLDER / "scikit.pickle"
+    path.write_bytes(pickle.dumps(_classifier((64, 100, 10), *data.samples_for((64, 10)))))
+    return processes.started(f"""
+import pickle
+with open({str(path)!r}, "rb") as file:
+    model = pickle.load(file)
+model.predict([[0.0] * 64])
+""")
+
+
+def memory(what):
+    """The peak memory of a process that trains on the digits, a class at a time."""
+    x, y = processes.digits(processes.FOLDER)
+    return processes.peak(f"""
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+x, y = np.load({x!r}), np.load({y!r})
+model = MLPClassifier((100,), batch_size=32, learning_rate_init=0.003)
+for digit in range(10):
+    for _ in range(50):
+        model.partial_fit(x[y == digit], y[y == digit], classes=range(10))
+""")
