@@ -1,4 +1,4 @@
-"""What docs/embedding.md promises to those who embed the package; `python -m tests.embedding` measures."""
+"""What docs/embedding.md promises to those who embed the package; `python -m tests.benchmarks` measures."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from incrlearn import IncrementalClassifier
 
-from . import embedding
+from .benchmarks.processes import peak
+from .benchmarks.sides import ours
 from .processes import run_python
 
 RNG = np.random.default_rng(0)
@@ -44,8 +45,5 @@ def test_loading_a_model_and_predicting_imports_no_part_of_numpy_that_is_slow_to
 
 
 def test_every_process_that_is_measured_does_what_its_name_says(tmp_path):
-    path = tmp_path / "m.npz"
-    IncrementalClassifier(n_epochs=1).fit(np.tile(X, 13)[:, :64], Y).save(path)
-    for code in embedding.start_ups(path).values():
-        _, printed = embedding.run(code + embedding.PEAK)
-        assert int(printed) > 1000
+    for code in ours.codes(tmp_path).values():
+        assert peak(code).unit() > 1

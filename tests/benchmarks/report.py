@@ -176,14 +176,14 @@ def targets(records):
                 rows.append(
                     [target.contest, record["threads"], what(target), f"≤ {target.at_most:g}", shown, met]
                 )
-    return ["number to meet", "threads", "", "target", "measured", ""], rows
+    return ["number to meet", "threads", "ratio to", "target", "measured", "result"], rows
 
 
 def what(target):
-    """Return what a target's number is, in words."""
+    """Return what a target's number is compared with, in words."""
     if target.difference:
-        return f"MB more than {target.to}"
-    return f"× {target.to}"
+        return f"{target.to}, MB more"
+    return target.to
 
 
 def measured(target, record):

@@ -7,6 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from incrlearn.learning import EWC, Learner
+from incrlearn.learning.terms import ParameterTerm
+
 from . import __main__ as command
 from . import data, report, rounds, works
 from .rounds import LIBRARIES, Worker
@@ -90,6 +93,48 @@ def test_every_side_predicts_the_same_labels(name, monkeypatch):
     np.testing.assert_array_equal(work.outcome(), labels)
 
 
+@pytest.mark.parametrize("chunk", [None, 3], ids=["loop", "chunks"])
+def test_ours_and_pytorch_find_the_same_fisher_information(chunk, monkeypatch):
+    ours, pytorch = side("ours", monkeypatch), side("pytorch", monkeypatch)
+    expected = ours.fisher(SMALL, 7).outcome()
+    np.testing.assert_allclose(pytorch.fisher(SMALL, 7, chunk).outcome(), expected, rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize("how", ["eager", "fused"])
+def test_a_head_that_has_grown_learns_on_in_pytorch_as_in_ours(how, monkeypatch):
+    ours, pytorch = side("ours", monkeypatch), side("pytorch", monkeypatch)
+    expected, grown = ours.growth(SMALL).outcome(), pytorch.growth(SMALL, how).outcome()
+    old = len(data.theta_of(data.parameters(SMALL)))
+    assert len(grown) == len(expected) == old + SMALL[-2] + 1
+    np.testing.assert_allclose(grown[:old], expected[:old], rtol=1e-4, atol=1e-6)  # new rows are drawn
+
+
+def test_the_steps_of_a_method_are_those_of_its_second_task(monkeypatch):
+    tasks, ours = [], side("ours", monkeypatch)
+    monkeypatch.setattr(
+        EWC, "begin_task", lambda term, *rest: tasks.append(term) or ParameterTerm.begin_task(term, *rest)
+    )
+    work = ours.terms(SMALL, 32, "sgd", "ewc")
+    assert (len(tasks), work.unit()[0]) == (1, 1)
+    assert len(tasks) == 2
+
+
+def test_every_method_that_is_asked_for_its_growth_has_learned_a_hundred_tasks(monkeypatch):
+    learned, ours = [], side("ours", monkeypatch)
+    monkeypatch.setattr(Learner, "learn", lambda learner, x, y: learned.append(len(x)))
+    assert 0 < ours.tasks("none").unit() < math.inf
+    assert learned == [256] * 100
+
+
+def test_the_installed_size_is_that_of_the_package_without_what_python_compiles(monkeypatch, tmp_path):
+    ours = side("ours", monkeypatch)
+    (tmp_path / "__pycache__").mkdir()
+    for name, size in (("__init__.py", 3000), ("data.csv", 2000), ("__pycache__/m.pyc", 9000)):
+        (tmp_path / name).write_bytes(b" " * size)
+    monkeypatch.setattr(ours.incrlearn, "__file__", str(tmp_path / "__init__.py"))
+    assert ours.size("incrlearn").unit() == 0.005
+
+
 # ---- contests and rounds -----------------------------------------------------------------------------
 
 
@@ -117,6 +162,15 @@ def test_with_a_base_everyone_is_compared_with_it():
 def test_without_peers_and_without_ours_there_is_no_ratio():
     assert rounds.record(contest_of(OURS, "a"), 1, {OURS: [1]}, {})["ratios"] == {}
     assert "ratios" not in rounds.record(contest_of(OURS, "a"), 1, {"a": [1]}, {})
+
+
+def test_a_quoted_number_is_compared_as_if_it_had_been_measured_and_who_is_left_out_is_a_dash():
+    contest = Contest(
+        "step", "small", (Entrant("a", "ours"), Entrant("b", "quoted", {"value": 220.0})), base="b"
+    )
+    record = rounds.race(contest, 1, 2, without=("ours",))
+    assert record["entrants"] == {"a": None, "b": {"median": 220, "quartiles": [220, 220], "rounds": 2}}
+    assert record["dashes"] == {"a": "left out"}
 
 
 class Runner:
@@ -184,6 +238,69 @@ def test_every_target_is_one_of_the_contests_and_no_two_contests_have_one_name()
 )
 def test_a_quantity_has_three_digits_and_its_unit(value, unit, said):
     assert report.quantity(value, unit) == said
+
+
+def record_of(name, values, base=None, dashes=(), **options):
+    contest = Contest("step", name, tuple(Entrant(label, "ours") for label in (*values, *dashes)), base)
+    return rounds.record(contest, 2, values, dict.fromkeys(dashes, "it broke")) | options
+
+
+def test_races_stand_in_one_table_and_what_has_no_side_of_ours_in_one_of_its_own():
+    race = record_of("race", {OURS: [1, 1], LIMIT: [0.5, 0.5], "a": [4, 4]}, dashes=["b"])
+    listed = record_of("list", {"c": [2, 2], "d": [3, 3]}, base="c", remarks={"d": "grows"})
+    one, other = report.tables([race, listed])
+    assert one == (
+        "step, 2 threads",
+        ["", OURS, LIMIT, "a", "b", "±", "ours/peer", "ours/limit"],
+        [["race", "1.00 s", "500 ms", "4.00 s", "–", "0 %", "0.25", "2.00"]],
+    )
+    assert other == (
+        "step, 2 threads: list",
+        ["", "median", "quartiles", "/c", ""],
+        [
+            ["c", "2.00 s", "2.00 s to 2.00 s", "1.00", ""],
+            ["d", "3.00 s", "3.00 s to 3.00 s", "1.50", "grows"],
+        ],
+    )
+    assert report.notes([race, listed]) == ["b: it broke (step: race)"]
+
+
+def test_a_target_is_met_or_missed_and_a_dash_where_nothing_was_measured(monkeypatch):
+    targets = [
+        works.Target("step: race", 0.3, PEER),
+        works.Target("step: race", 1.5, LIMIT),
+        works.Target("step: list", 1.5, "c", "d"),
+        works.Target("step: list", 0.9, "c", "d", difference=True),
+        works.Target("step: alone", 1, PEER),
+    ]
+    monkeypatch.setattr(report, "TARGETS", targets)
+    records = [
+        record_of("race", {OURS: [1], LIMIT: [0.5], "a": [4]}),
+        record_of("list", {"c": [2], "d": [3]}, base="c"),
+        record_of("alone", {OURS: [1]}),
+    ]
+    _, rows = report.targets(records)
+    measured = [("0.25", "met"), ("2.00", "missed"), ("1.50", "met"), ("1.00", "missed"), ("–", "–")]
+    assert [tuple(row[-2:]) for row in rows] == measured
+
+
+def test_a_page_is_given_the_tables_of_the_file_between_its_markers(monkeypatch, tmp_path):
+    page, file = tmp_path / "page.md", tmp_path / "performance.json"
+    page.write_text(
+        "a\n<!-- performance: step -->\nold\n<!-- /performance -->\nb\n"
+        "<!-- performance: circumstances -->\n<!-- /performance -->\n"
+        "<!-- performance: targets -->\n<!-- /performance -->\n"
+    )
+    monkeypatch.setattr(report, "FILE", file)
+    assert report.rewritten(page) == page.read_text()
+    report.write(file, report.circumstances() | {"contests": [record_of("race", {OURS: [1]})]})
+    text = report.rewritten(page)
+    assert "| race |    1.00 s | 0 % |" in text
+    assert "old" not in text
+    assert text.startswith("a\n<!-- performance: step -->\n")
+    assert f"numpy {np.__version__}" in text
+    page.write_text(text)
+    assert report.rewritten(page) == text
 
 
 def test_one_tiny_contest_from_the_command_to_the_file_which_is_gone_on_with(tmp_path, capsys):

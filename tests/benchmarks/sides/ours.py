@@ -23,6 +23,7 @@ from incrlearn.learning.samples import Classes, Samples
 
 from ... import streaming
 from .. import data, processes
+from ..rounds import ROOT
 from . import STEPS, Work
 
 FOREVER = 10**9
@@ -106,7 +107,7 @@ def growth(widths):
 
 
 def runs(method):
-    """A whole run of Split MNIST, class-incremental, as `incrlearn reproduce` has it; data are read before."""
+    """A whole run of Split MNIST, class-incremental, as `incrlearn reproduce` has it; data are read first."""
     cell = reproduction.Cell(method, "class", 0, reproduction.ROWS[method].text("class"))
     reproduction.run_cell(dataclasses.replace(cell, text="none", steps=1))
     return Work(lambda: reproduction.run_cell(cell))
@@ -155,8 +156,8 @@ def _wheel():
         source = Path(folder, "source")
         source.mkdir()
         for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
-            shutil.copy(processes.ROOT / name, source)
-        shutil.copytree(processes.ROOT / "incrlearn", source / "incrlearn")
+            shutil.copy(ROOT / name, source)
+        shutil.copytree(ROOT / "incrlearn", source / "incrlearn")
         command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, str(source)]
         subprocess.run(command, check=True)
         (wheel,) = Path(folder).glob("*.whl")
