@@ -369,7 +369,8 @@ class Learner:
             part, gradients = term(a, batch)
             value += weight * _finite(term, part)
             for k, gradient in gradients.items():
-                entering[k] = entering.get(k, 0) + weight * gradient
+                weighted = gradient if weight == 1 else weight * gradient
+                entering[k] = entering[k] + weighted if k in entering else weighted
         return value, network.backward(a, entering)
 
     def _active(self, kind):

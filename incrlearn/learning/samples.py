@@ -59,7 +59,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Numbered(Samples):
-    """The samples of the task that is learned, or a batch of them: terms know a row again by its number."""
+    """Samples of the one task that is learned, or a batch of them: terms know a row again by its number."""
 
     number: np.ndarray | None = None
 
@@ -193,7 +193,7 @@ class Classes:
         """Return the samples with the outputs that compete for each."""
         n, heads = len(samples), self.heads()
         first = samples.task[0]
-        if (samples.task == first).all():  # the common case, without a search
+        if samples.number is not None or (samples.task == first).all():  # the common case, without a search
             columns = self.columns() if first < 0 else heads[first]
             parts = [Part((ALL, columns), _within(columns, samples.y), 1.0)]
         else:
@@ -339,7 +339,7 @@ def _stack(x, other):
 def _within(columns, outputs):
     """Return outputs counted within the columns: 7 is the second of the columns 6 and 7."""
     if isinstance(columns, slice):
-        return outputs - columns.start
+        return outputs - columns.start if columns.start else outputs
     return np.searchsorted(columns, outputs)
 
 

@@ -168,9 +168,9 @@ def as_loss(loss):
 
 def over_parts(loss, z, batch):
     """Return the loss over rows whose competing outputs differ: the mean over all rows."""
-    value, gradient = 0.0, np.zeros_like(z)
+    value, gradient = 0.0, np.zeros(z.shape, z.dtype)
     for part in batch.parts:
         part_value, part_gradient = loss(z[part.index], part.y)
         value += part.share * part_value
-        gradient[part.index] = part.share * part_gradient
+        gradient[part.index] = part_gradient if part.share == 1 else part.share * part_gradient
     return value, {-1: gradient}
