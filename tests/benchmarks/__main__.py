@@ -133,4 +133,7 @@ def show_all(records, options):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("stopped; with --resume it goes on after the contests that --json has written")

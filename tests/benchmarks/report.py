@@ -172,7 +172,7 @@ def targets(records):
             if target.contest == f"{record['group']}: {record['name']}":
                 value = measured(target, record)
                 met = DASH if value is None else "met" if value <= target.at_most else "missed"
-                shown = DASH if value is None else f"{value:.2f}"
+                shown = DASH if value is None else f"{value:.3g}"
                 rows.append(
                     [target.contest, record["threads"], what(target), f"≤ {target.at_most:g}", shown, met]
                 )

@@ -280,7 +280,7 @@ def test_a_target_is_met_or_missed_and_a_dash_where_nothing_was_measured(monkeyp
         record_of("alone", {OURS: [1]}),
     ]
     _, rows = report.targets(records)
-    measured = [("0.25", "met"), ("2.00", "missed"), ("1.50", "met"), ("1.00", "missed"), ("–", "–")]
+    measured = [("0.25", "met"), ("2", "missed"), ("1.5", "met"), ("1", "missed"), ("–", "–")]
     assert [tuple(row[-2:]) for row in rows] == measured
 
 

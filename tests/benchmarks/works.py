@@ -152,10 +152,10 @@ def runs():
     """Whole runs of Split MNIST; they need INCRLEARN_DATA."""
     reference = Entrant(REFERENCE, "quoted", {"value": 220.0})
     ways = ("PyTorch", "PyTorch, fused")
-    by_hand = [Entrant(label, "pytorch", {"how": PYTORCH[label]}) for label in ways]
+    by_hand = [Entrant(label, "pytorch", {"how": PYTORCH[label], "steps": 2000}) for label in ways]
     for name in ("none", "ewc", "lwf"):
         others = (*by_hand, reference) if name == "none" else ()
-        entrants = (Entrant(OURS, "ours", {"method": name}), *others)
+        entrants = (Entrant(OURS, "ours", {"method": name, "steps": 2000}), *others)
         yield Contest("runs", f"{name}, 5 tasks of 2000 steps", entrants, warm=False, rounds=3, once=True)
 
 

@@ -106,9 +106,9 @@ def growth(widths):
     return Work(unit, outcome=unit)
 
 
-def runs(method):
+def runs(method, steps):
     """A whole run of Split MNIST, class-incremental, as `incrlearn reproduce` has it; data are read first."""
-    cell = reproduction.Cell(method, "class", 0, reproduction.ROWS[method].text("class"))
+    cell = reproduction.Cell(method, "class", 0, reproduction.ROWS[method].text("class"), steps=steps)
     reproduction.run_cell(dataclasses.replace(cell, text="none", steps=1))
     return Work(lambda: reproduction.run_cell(cell))
 
