@@ -15,14 +15,20 @@ FOLDER = Path(_FOLDER.name)
 PEAK = "\nprint(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
 
 
+def run(code):
+    """Return what the code prints; modules are compiled once and kept, as pip does it."""
+    return run_python(code, PYTHONDONTWRITEBYTECODE="")
+
+
 def started(code):
     """Return the work of a process: it is started, runs the code, and ends."""
-    return Work(lambda: run_python(code))
+    run(code)
+    return Work(lambda: run(code))
 
 
 def peak(code):
     """Return the work of finding the most memory that a process ever held, in MB (Linux)."""
-    return Work(lambda: int(run_python(code + PEAK)) / 1000)
+    return Work(lambda: int(run(code + PEAK)) / 1000)
 
 
 def digits(folder):

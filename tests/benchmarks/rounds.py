@@ -17,7 +17,7 @@ TURN_SECONDS = 0.05
 PAUSE_SECONDS = 0.04
 #: what a side needs: the module, and how to install it
 LIBRARIES = {
-    "pytorch": ("torch", "pip install torch --index-url https://download.pytorch.org/whl/cpu"),
+    "pytorch": ("torch", "pip install torch"),
     "jaxed": ("jax", "pip install jax"),
     "scikit": ("sklearn", "pip install scikit-learn"),
     "riverside": ("river", "pip install river"),

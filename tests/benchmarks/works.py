@@ -7,7 +7,7 @@ from incrlearn.learning.methods import METHODS, method
 OURS, LIMIT = "incrlearn", "limit"
 IMPORT_NUMPY, FIRST_PREDICTION = "import numpy", "incrlearn: load a model, predict a row"
 TRAINING = "incrlearn: train on the digits"
-#: what the reference's code takes here for the same run, as /work/shared/reference/split_mnist.md has it
+#: what the reference's code takes here for the same run, as shared/reference/split_mnist.md has it
 REFERENCE = "reference code"
 
 
