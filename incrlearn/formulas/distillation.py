@@ -241,13 +241,13 @@ def feature_distance(f, g, R=None):
     (4.5, array([[3., 3.]]), array([[3., 6.]]))
     """
     f, g = _checks.rows("f", f), _checks.rows("g", g)
-    g = g.astype(f.dtype, copy=False)
+    g = np.asarray(g, f.dtype)
     n = len(f)
     if R is None:
         _checks.same_shape("f", f, "g", g)
         difference = f - g
         return float(np.square(difference).sum() / (2 * n)), difference / n
-    R = _checks.rows("R", R).astype(f.dtype, copy=False)
+    R = np.asarray(_checks.rows("R", R), f.dtype)
     if len(g) != n or R.shape != (f.shape[1], g.shape[1]):
         raise ValueError(f"f R must have the shape of g: f {f.shape}, R {R.shape}, g {g.shape}")
     difference = f @ R - g
@@ -299,14 +299,14 @@ def relation_distance(f, g):
     n = len(f)
     m = max(n * (n - 1), 1)
     e, D = _directions(f)
-    mu = D.sum() / m
-    u = D / (mu or 1)
+    mu = D.sum() / m or 1
+    u = D / mu
     _, E = _directions(g)
     v = E / (E.sum() / m or 1)
     value = _huber(u - v).sum() / m
     h = _huber_slope(u - v)
     # ∂/∂D, already doubled: a distance stands for the pair (i, j) and for (j, i)
-    slope = 2 / (m * (mu or 1)) * (h - (h * u).sum() / m)
+    slope = 2 / (m * mu) * (h - (h * u).sum() / m)
     # (fᵢ − fⱼ)/Dᵢⱼ = −eᵢⱼ; the unit vectors themselves, because Σⱼ fᵢ − fⱼ taken apart would cancel
     gradient = -np.einsum("ij,ijd->id", slope, e)
     return float(value), gradient
@@ -391,7 +391,7 @@ def _paired_rows(f, g):
     f, g = _checks.rows("f", f), _checks.rows("g", g)
     if len(f) != len(g):
         raise ValueError(f"f has {len(f)} rows, but g has {len(g)}: they must be the same samples")
-    return f, g.astype(f.dtype, copy=False)
+    return f, np.asarray(g, f.dtype)
 
 
 def _directions(f):

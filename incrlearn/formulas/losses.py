@@ -125,7 +125,7 @@ def squared_error(prediction, target):
             f"prediction must have shape (n,) or (n, m) with n, m ≥ 1, got shape {prediction.shape}"
         )
     n = len(prediction)
-    difference = prediction - target.astype(prediction.dtype, copy=False)
+    difference = prediction - np.asarray(target, prediction.dtype)
     value = np.square(difference).sum() / (2 * n)
     gradient = difference / n
     return float(value), gradient
@@ -209,7 +209,7 @@ def binary_cross_entropy(z, y):
     (0.693147, array([[-0.5]]))
     """
     z = _checks.rows("z", z)
-    y = _checks.rows("y", y).astype(z.dtype, copy=False)
+    y = np.asarray(_checks.rows("y", y), z.dtype)
     _checks.same_shape("z", z, "y", y)
     if y.min() < 0 or y.max() > 1:
         raise ValueError(f"y must lie in [0, 1], got values in [{y.min()}, {y.max()}]")
@@ -237,4 +237,4 @@ def _probability_rows(y, z):
     _checks.same_shape("y", y, "z", z)
     if y.min() < 0 or np.abs(y.sum(axis=1) - 1).max() > 1e-4:
         raise ValueError("every row of y must be ≥ 0 and sum to 1")
-    return y.astype(z.dtype, copy=False)
+    return np.asarray(y, z.dtype)

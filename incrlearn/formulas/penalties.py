@@ -190,7 +190,7 @@ def importance_weighted(theta, strength, importance, anchor=None):
     """
     lam = _checks.strength("strength", strength)
     d = _from_anchor(theta, anchor)
-    omega = _checks.vector("importance", importance).astype(d.dtype, copy=False)
+    omega = np.asarray(_checks.vector("importance", importance), d.dtype)
     _checks.same_shape("theta", d, "importance", omega)
     if omega.min() < 0:
         raise ValueError(f"importance must be ≥ 0, got {omega.min()}")
@@ -206,7 +206,7 @@ def _from_anchor(theta, anchor):
         return theta
     anchor = _checks.vector("anchor", anchor)
     _checks.same_shape("theta", theta, "anchor", anchor)
-    return theta - anchor.astype(theta.dtype, copy=False)
+    return theta - np.asarray(anchor, theta.dtype)
 
 
 def _finite_value(value, theta, anchor, importance=None):

@@ -45,7 +45,7 @@ def project_agem(g, r):
     """
     g, r = _gradient("g", g), _gradient("r", r)
     _checks.same_shape("g", g, "r", r)
-    r = _unit_scale(r).astype(g.dtype, copy=False)
+    r = np.asarray(_unit_scale(r), g.dtype)
     g_r = g @ r
     return g - g_r / (r @ r) * r if g_r < 0 else g.copy()
 
@@ -131,7 +131,7 @@ def project_orthogonal(g, basis):
     g, B = _gradient("g", g), _checks.rows("basis", basis)
     if B.shape[1] != len(g):
         raise ValueError(f"basis has {B.shape[1]} columns, but g has {len(g)} entries")
-    B = B.astype(g.dtype, copy=False)
+    B = np.asarray(B, g.dtype)
     length = np.sqrt(np.square(B).sum(axis=1))
     if np.abs(length - 1).max() > 1e-3:
         raise ValueError(f"the rows of basis must have length 1, got {length.min()} to {length.max()}")
@@ -161,8 +161,7 @@ def _nonnegative_least_squares(A, b):
             # go towards it until the first entry becomes zero, and hold that one there
             step = (v[blocking] / np.maximum(v[blocking] - wanted[blocking], 1e-300)).min()
             v = v + step * (wanted - v)
-            free &= v > 1e-14
-            v[~free] = 0
+            free = v > 1e-14
     return v
 
 

@@ -271,7 +271,7 @@ def log_mean_exp(log_w):
 
 def _like(name, values, mu):
     """Return the rows of an argument, which must be as many and as wide as those of mu, in its dtype."""
-    array = _checks.rows(name, values).astype(mu.dtype, copy=False)
+    array = np.asarray(_checks.rows(name, values), mu.dtype)
     _checks.same_shape(name, array, "mu", mu)
     return array
 

@@ -224,8 +224,8 @@ def _mean(network, batch, of, gradients_at):
     # no warning from somewhere below: what overflows is found in the result
     with np.errstate(over="ignore", invalid="ignore"):
         for part in batch.parts:
-            rows = np.arange(n)[part.index[0]].reshape(-1)
-            columns = np.arange(network.outputs)[part.index[1]].reshape(-1)
+            rows = np.arange(n)[part.index[0]].ravel()
+            columns = np.arange(network.outputs)[part.index[1]].ravel()
             size = _rows_at_once(network, len(columns))
             for i in range(0, len(rows), size):
                 a = network.forward(batch.x[rows[i : i + size]])
@@ -239,11 +239,11 @@ def _mean(network, batch, of, gradients_at):
 
 def _rows_at_once(network, objectives):
     """Return how many rows may go through the network at once, with so many objectives each."""
-    width, widest = None, 1
+    width, widest = network.inputs or 1, 1
     for layer in network.layers:
         width = layer.connect(width)
         if layer.n_parameters:  # below the first of these no δ is computed
-            widest = max(widest, width or 1)
+            widest = max(widest, width)
     return min(ROWS, max(1, ENTRIES // (widest * max(1, objectives))))
 
 

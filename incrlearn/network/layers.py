@@ -326,7 +326,7 @@ class Gate(Layer):
 
     def bind(self, theta):
         """Take the network's dtype."""
-        self.mask = self.mask.astype(theta.dtype, copy=False)
+        self.mask = np.asarray(self.mask, theta.dtype)
 
     def forward(self, x):
         """y = m x."""

@@ -165,6 +165,11 @@ def test_a_violation_of_the_size_of_rounding_errors_is_no_trouble(formula, size)
     agree(formula.call(g, memory) / size, 0 * g, 1e-12, floor=1)
 
 
+@pytest.mark.parametrize(("violation", "left"), [(1e-12, 1e-12), (1.01e-12, 0.0)])
+def test_a_violation_of_1e_12_of_the_gradient_s_largest_entry_is_none_for_gem(violation, left):
+    assert project_gem([-violation, 1.0], np.eye(2)).tolist() == [-left, 1.0]
+
+
 @pytest.mark.parametrize("size", TINY_TO_HUGE)
 def test_ogd_is_linear_however_tiny_or_huge_the_gradient(size):
     g, basis = OGD.arguments(Seeded(0))

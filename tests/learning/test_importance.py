@@ -12,7 +12,7 @@ from incrlearn import Network
 from incrlearn.learning import importance
 from incrlearn.learning.importance import fisher, path_integral, sensitivity
 from incrlearn.learning.samples import ALL, Batch, Classes, Part, Samples, Values
-from incrlearn.network import Gate, Linear, ReLU, Sigmoid, Standardize, StandardizeSparse, Tanh
+from incrlearn.network import Gate, Layer, Linear, ReLU, Sigmoid, Standardize, StandardizeSparse, Tanh
 from tests import oracles
 from tests.network.cases import INPUTS, activations, no_dense, observed, same_bits
 from tests.oracles import agree
@@ -335,6 +335,41 @@ def test_a_single_unit_and_a_single_objective_count_once(monkeypatch):
     network.forward = lambda x: sizes.append(len(x)) or forward(x)
     fisher(network, values(np.ones((9, 1)), outputs=1))
     assert sizes == [4, 4, 1]
+
+
+class Slopes(Layer):
+    """y = θ x, one θ for every column."""
+
+    def __init__(self, width):
+        self.inputs = self.n_parameters = width
+
+    def bind(self, theta):
+        self.theta = theta
+
+    def forward(self, x):
+        return x * self.theta
+
+    def gradient(self, x, delta, out):
+        out[:] = (x * delta).sum(axis=0)
+
+
+def test_a_layer_of_one_s_own_that_keeps_its_width_counts_with_it(monkeypatch):
+    network = Network([Slopes(6), Linear(6, OUTPUTS)], RNG(0))
+    monkeypatch.setattr(importance, "ENTRIES", OUTPUTS * 6 * 4)
+    sizes, forward = [], network.forward
+    network.forward = lambda x: sizes.append(len(x)) or forward(x)
+    sensitivity(network, classes(x=RNG(1).normal(size=(N, 6))))
+    assert sizes == [4, 4, 1]
+
+
+@each_measure
+@each_dtype
+def test_what_enters_a_network_has_its_dtype_and_need_not_be_copied(measure, dtype):
+    network = build(NETWORKS["Tanh"], dtype)
+    entered, total = [], network.sum_over_samples
+    network.sum_over_samples = lambda of, a, g: entered.append(g[-1].dtype) or total(of, a, g)
+    measure(network, classes())
+    assert entered == [dtype]
 
 
 @pytest.mark.parametrize("labels", ORACLES)

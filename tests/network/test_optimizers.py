@@ -248,6 +248,15 @@ def test_moments_that_have_shrunk_to_nothing_are_set_to_zero_at_every_64th_step(
     agree(optimizer.v[2], 1e-9 * 0.999**127, 1e-12)
 
 
+def test_moments_are_set_to_zero_below_1e_30_and_1e_36_and_not_there():
+    """Without memory m is the gradient, and v its square: 1e-36 of 1e-18."""
+    optimizer, theta = Adam(beta1=0, beta2=0), np.zeros(4)
+    for _ in range(64):
+        optimizer.step(theta, np.array([1e-30, 9.9e-31, 1e-18, 9.9e-19]))
+    assert (optimizer.m != 0).tolist() == [True, False, True, True]
+    assert (optimizer.v != 0).tolist() == [False, False, True, False]
+
+
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 10, 11])
 def test_a_vector_of_many_parts_moves_as_one_of_a_single_part(size, monkeypatch):
     gradients = random_gradients(70, size=10)

@@ -1,5 +1,7 @@
 """Sparse input: the same numbers as those of the same rows written out, and nothing is made dense."""
 
+import tracemalloc
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -120,6 +122,18 @@ def test_no_sparse_matrix_is_made_dense(monkeypatch):
     a = network.forward(x)
     network.backward(a, {-1: np.ones((7, 2))})
     network.sum_over_samples(np.abs, a, {-1: np.ones((7, 2))})
+
+
+def test_a_linear_layer_copies_only_the_weights_of_columns_that_are_not_empty():
+    layer, x = Linear(50_000, 4), csr_array(([1.0, 2.0], ([0, 2], [7, 40_000])), shape=(3, 50_000))
+    layer.bind(np.ones(layer.n_parameters))
+    layer.forward(x)  # whatever is imported at the first time
+    tracemalloc.start()
+    y = layer.forward(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    agree(y, [[2] * 4, [1] * 4, [3] * 4], 0)
+    assert peak < layer.W.nbytes / 20
 
 
 def test_sparse_rows_of_another_width_are_refused():
