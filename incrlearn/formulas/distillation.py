@@ -364,8 +364,7 @@ def relation_angle(f, g):
     h = _huber_slope(difference)
     G = 2 / n**3 * (h @ e)
     along = (G * e).sum(axis=2, keepdims=True)
-    distance = D[:, :, None]
-    P = np.divide(G - along * e, distance, out=np.zeros_like(e), where=distance > 0)
+    P = (G - along * e) / np.where(D > 0, D, np.inf)[:, :, None]
     gradient = P.sum(axis=0) - P.sum(axis=1)
     return float(value), gradient
 
@@ -398,9 +397,7 @@ def _directions(f):
     """Return eᵢⱼ = (fⱼ − fᵢ)/‖fⱼ − fᵢ‖ of shape (n, n, d), 0 where rows coincide, and the distances D."""
     difference = f[None, :, :] - f[:, None, :]
     D = np.sqrt(np.square(difference).sum(axis=2))
-    distance = D[:, :, None]
-    e = np.divide(difference, distance, out=np.zeros_like(difference), where=distance > 0)
-    return e, D
+    return difference / np.where(D > 0, D, np.inf)[:, :, None], D
 
 
 def _huber(x):

@@ -220,5 +220,5 @@ def _finite_value(value, theta, anchor, importance=None):
     arguments = {"theta": theta, "anchor": anchor, "importance": importance}
     for name, argument in arguments.items():
         if argument is not None:
-            _checks.finite(name, _checks.real_array(name, argument))
+            _checks.finite(name, np.asarray(argument))
     raise FloatingPointError(f"the penalty overflows to {value}: theta is too far from its anchor")
