@@ -380,8 +380,8 @@ def _tempered(z, t, T):
     T = _checks.positive("T", T)
     if not 1e-100 <= T <= 1e100:
         raise ValueError(f"T must lie between 1e-100 and 1e100, so that T² is a number, got {T}")
-    log_q = log_softmax(z.astype(np.float64) / T)
-    log_p = log_softmax(t.astype(np.float64) / T)
+    log_q = log_softmax(np.asarray(z, np.float64) / T)
+    log_p = log_softmax(np.asarray(t, np.float64) / T)
     return log_q, log_p, len(z), T, z.dtype
 
 

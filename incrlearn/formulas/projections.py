@@ -89,7 +89,7 @@ def project_gem(g, R):
     if R.shape[1] != len(g):
         raise ValueError(f"R has {R.shape[1]} columns, but g has {len(g)} entries")
     size = float(np.abs(g).max()) or 1.0
-    g_unit, R = g.astype(np.float64) / size, _unit_scale(R.astype(np.float64))
+    g_unit, R = np.asarray(g, np.float64) / size, _unit_scale(np.asarray(R, np.float64))
     # Rᵀ = Q S turns the m equations of the least-squares problem into t, with the same solution
     Q, S = np.linalg.qr(R.T)
     v = _nonnegative_least_squares(S, -(Q.T @ g_unit))
@@ -173,4 +173,4 @@ def _gradient(name, values):
 def _unit_scale(r):
     """Divide every vector by its largest entry: only directions count, and r·r must not underflow."""
     largest = np.abs(r).max(axis=-1, keepdims=True)
-    return r / np.where(largest > 0, largest, 1)
+    return r / np.where(largest > 0, largest, np.inf)

@@ -229,7 +229,7 @@ def _mean(network, batch, of, gradients_at):
             size = _rows_at_once(network, len(columns))
             for i in range(0, len(rows), size):
                 a = network.forward(batch.x[rows[i : i + size]])
-                at_columns = gradients_at(a[-1][:, columns].astype(np.float64), part.y[i : i + size])
+                at_columns = gradients_at(np.asarray(a[-1][:, columns], np.float64), part.y[i : i + size])
                 gradient = np.zeros((*at_columns.shape[:-1], a[-1].shape[1]), network.dtype)
                 gradient[..., columns] = at_columns
                 total += network.sum_over_samples(of, a, {-1: gradient})

@@ -154,7 +154,17 @@ def test_one_task_s_gradient_may_be_tiny_and_another_s_huge():
 def test_a_memory_in_float64_counts_for_a_gradient_in_float32(formula, memory_size):
     for seed in range(5):
         g, R = formula.arguments(Seeded(seed))
-        agree(formula.call(g.astype(np.float32), memory_size * R), formula.call(g, R), 1e-5)
+        projected = formula.call(g.astype(np.float32), memory_size * R)
+        assert projected.dtype == np.float32
+        agree(projected, formula.call(g, R), 1e-5)
+
+
+def test_gem_computes_in_float64_and_rounds_once():
+    for seed in range(5):
+        g, R = (array.astype(np.float32) for array in GEM.arguments(Seeded(seed)))
+        expected = project_gem(g.astype(np.float64), R.astype(np.float64)).astype(np.float32)
+        assert project_gem(g, R).tolist() == expected.tolist()
+        assert project_gem(g, R.astype(np.float64)).tolist() == expected.tolist()
 
 
 @each([AGEM, GEM])
