@@ -249,12 +249,14 @@ def test_moments_that_have_shrunk_to_nothing_are_set_to_zero_at_every_64th_step(
 
 
 def test_moments_are_set_to_zero_below_1e_30_and_1e_36_and_not_there():
-    """Without memory m is the gradient, and v its square: 1e-36 of 1e-18."""
-    optimizer, theta = Adam(beta1=0, beta2=0), np.zeros(4)
-    for _ in range(64):
-        optimizer.step(theta, np.array([1e-30, 9.9e-31, 1e-18, 9.9e-19]))
+    """With these numbers m is the last gradient, and v half its square."""
+    optimizer, theta = Adam(beta1=0, beta2=0.5), np.zeros(4)
+    for _ in range(63):
+        optimizer.step(theta, np.zeros(4))
+    optimizer.step(theta, np.array([1e-30, 9.9e-31, np.sqrt(2e-36), 1.41e-18]))
     assert (optimizer.m != 0).tolist() == [True, False, True, True]
     assert (optimizer.v != 0).tolist() == [False, False, True, False]
+    assert optimizer.v[2] == 1e-36
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 10, 11])
