@@ -16,6 +16,7 @@ import numpy as np
 
 import incrlearn
 from incrlearn import SGD, Adam, IncrementalClassifier, Learner, Network
+from incrlearn._allocation import keep_freed_memory
 from incrlearn.analytic.recursive import RecursiveLeastSquares
 from incrlearn.benchmark import reproduction
 from incrlearn.learning import importance
@@ -92,6 +93,7 @@ def fisher(widths, samples):
 def growth(widths):
     """A class more, and the next step of Adam, whose state has to follow; the original stays as it was."""
     rng = np.random.default_rng(0)
+    keep_freed_memory()  # as a learner does when it begins its first task
     original = _learner(widths).network
     adam = Adam(STEPS["adam"])
     adam.step(original.theta, np.ones_like(original.theta))
