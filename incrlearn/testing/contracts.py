@@ -173,6 +173,8 @@ def rounding(function, *arguments, dtype=np.float64):
 class Both(tuple):
     """A value and its gradient, which is only computed when it is asked for: differences need no gradients.
 
+    `terms` is the array whose sum the value is, if it is one: at kinks each of them chooses its slope.
+
     Examples
     --------
     >>> value, gradient = Both(3.0, lambda: np.ones(2))
@@ -180,9 +182,11 @@ class Both(tuple):
     (3.0, array([1., 1.]))
     """
 
-    def __new__(cls, value, gradient):
+    def __new__(cls, value, gradient, terms=None):
         """Make the pair; gradient is a function without arguments."""
-        return super().__new__(cls, (value, gradient))
+        both = super().__new__(cls, (value, gradient))
+        both.terms = terms
+        return both
 
     def __getitem__(self, index):
         item = super().__getitem__(index)

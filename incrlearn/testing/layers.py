@@ -396,12 +396,13 @@ class _Case:
         def gradient():
             return self.subject.backward(x, self.subject.forward(x, self.theta), self.delta, self.theta)
 
-        return Both(np.sum(self.delta * dense(self._over_theta.forward(x))), gradient)
+        terms = self.delta * dense(self._over_theta.forward(x))
+        return Both(np.sum(terms), gradient, terms)
 
     def _both_at(self, theta, places):
         self._over_any.bind(theta)
-        value = np.sum(self.delta * dense(self._over_any.forward(self.x)))
-        return Both(value, lambda: self.subject.gradient(self.x, self.delta, theta)[places])
+        terms = self.delta * dense(self._over_any.forward(self.x))
+        return Both(np.sum(terms), lambda: self.subject.gradient(self.x, self.delta, theta)[places], terms)
 
     def _derivative(self, name, at, came, both, suspects, earlier, block=None):
         """Check one derivative; where it is wrong, find out more than its numbers alone can tell."""

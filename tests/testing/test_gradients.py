@@ -104,6 +104,17 @@ def test_at_a_kink_any_slope_between_the_one_sided_ones_is_right(answer):
     check_gradient(lambda x: (np.abs(x).sum(), np.where(x == 0, answer, np.sign(x))), [0.0, 2.0])
 
 
+@pytest.mark.parametrize("n", [3, 300])
+def test_entries_at_their_kinks_need_not_fit_together_along_a_direction(n):
+    weights = RNG.normal(size=n)
+
+    def relu(x):
+        return weights @ np.maximum(x, 0), weights * (x >= 0)
+
+    assert check_gradient(relu, np.zeros(n)).entries == n
+    failure_of(wrong(lambda g: 1.1 * g, relu), np.zeros(n))
+
+
 def test_random_directions_come_from_the_generator_that_is_given():
     seen = []
 

@@ -117,6 +117,67 @@ def test_a_parameter_without_a_product_passes_unless_its_samples_are_asked_for()
     assert found.check.startswith("Σᵢ")
 
 
+class BothReLUs(Layer):
+    """y = [relu(x), relu(−x)], the derivative of both being 0 at 0."""
+
+    def __init__(self, at_zero=0.0):
+        self.at_zero = at_zero
+
+    def connect(self, width):
+        return 2 * width
+
+    def forward(self, x):
+        return np.hstack([np.maximum(x, 0), np.maximum(-x, 0)])
+
+    def backward(self, x, y, delta):
+        up, down = np.hsplit(delta, 2)
+        at_zero = (self.at_zero * (x == 0)).astype(x.dtype)
+        return up * ((x > 0) + at_zero) - down * ((x < 0) + at_zero)
+
+
+@pytest.mark.parametrize("at_zero", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("delta", [(1, 1), (1, -1), (-0.5, 2)])
+def test_at_a_kink_each_output_may_choose_its_slope(at_zero, delta):
+    """The kinks of two outputs may cancel: relu(x) − relu(−x) is x, with slope 1, not 0 − 0."""
+    assert check_layer(BothReLUs(at_zero), np.array([[0.0]]), np.array([delta])).kinks == ((0, 0),)
+
+
+def test_outputs_that_choose_their_slopes_pass_for_every_x():
+    check_layer(BothReLUs(), examples=20)
+    check_layer(BothReLUs(), np.zeros((30, 8)))
+
+
+def test_no_output_may_choose_a_slope_beyond_its_own():
+    assert failure(BothReLUs(1.5), np.array([[0.0, 2.0]]), np.array([[1.0, 1, -1, 1]])).cause == "kink"
+    assert failure(BothReLUs(-0.5)).check == "∂L/∂x"
+
+
+@pytest.mark.parametrize("width", [1, 2, lambda inputs: 2 * inputs, lambda inputs: (inputs + 1) // 2])
+def test_the_example_is_small_where_outputs_are_more_or_fewer_than_inputs(width):
+    class Mixed(Layer):
+        """y = xM, where M is of any width; ∂L/∂x is half of what it must be."""
+
+        def connect(self, inputs):
+            return width(inputs) if callable(width) else width
+
+        def M(self, x):
+            return np.cos(np.arange(x.shape[1])[:, None] + np.arange(self.connect(x.shape[1]))).astype(
+                x.dtype
+            )
+
+        def forward(self, x):
+            return x @ self.M(x)
+
+        def backward(self, x, y, delta):
+            return delta @ self.M(x).T / 2
+
+    found = failure(Mixed())
+    assert found.cause == "factor 2"
+    assert reproduce(found, Mixed()).cause == "factor 2"
+    assert "x = np.array([[" in found.example
+    assert found.example.count("],") == 0
+
+
 def test_the_layer_stays_as_it_is():
     theta = np.random.default_rng(0).normal(size=8)
     layer = Linear(3, 2)
