@@ -33,7 +33,7 @@ def check_gradient(
     Parameters
     ----------
     function : callable
-        function(x) returns (value, gradient), the gradient of the shape of x.
+        function(x) returns (value, gradient), the gradient of the shape of x, in floats.
     x : array_like
         Where to look. If it is float32, the function is compared with itself in float32, too.
     tolerance : float
@@ -215,6 +215,10 @@ class _Calls:
             if array.dtype.kind not in "biuf":
                 said = f"{what} has dtype {array.dtype}, but must hold real numbers"
                 raise Failure(what, cause="dtype", said=said)
+        if getattr(answer[1], "dtype", np.dtype(float)).kind in "biu":  # right at this x, by chance
+            said = f"{self.name} has dtype {gradient.dtype}, but must have {np.dtype(np.float64)}"
+            hint = "an array of whole numbers loses what is behind the point, without a word"
+            raise Failure(self.name, cause="dtype", said=said, hint=hint)
         if not np.isfinite(value).all():
             said = f"the value at x is {value.item()}: no gradient can be compared with it"
             raise Failure("f(x)", came=float(value.item()), cause="not a number", said=said)

@@ -71,7 +71,15 @@ def test_x_may_be_a_list_of_integers():
 
 def test_value_and_gradient_may_come_as_lists_and_integers():
     check_gradient(lambda x: [int(3 * x[0]) * 0 + 5, [0, 0]], [1.0, 2.0])
-    check_gradient(lambda x: (np.array([[np.sum(x)]]), np.ones(2, int)), [1.0, 2.0])
+    check_gradient(lambda x: (np.array([[np.sum(x)]]), [1, 1]), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("dtype", [int, bool, np.uint8])
+def test_an_array_of_whole_numbers_is_no_gradient_even_where_it_is_right(dtype):
+    failure = failure_of(lambda x: (np.sum(x), np.ones(2, dtype)), [1.0, 2.0])
+    assert failure.cause == "dtype"
+    assert f"∂f/∂x has dtype {np.dtype(dtype)}, but must have float64" in str(failure)
+    assert "loses what is behind the point" in str(failure)
 
 
 def test_more_entries_than_a_few_hundred_are_looked_at_along_directions():
