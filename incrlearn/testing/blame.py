@@ -18,6 +18,7 @@ CAUSES = {
     "factor T": "the temperature T is missing, or stands there once too often",
     "factor": "a constant factor was forgotten, or stands there twice",
     "transpose": "an array is transposed",
+    "not symmetric": "a second derivative is symmetric, ∂²f/∂xᵢ∂xⱼ = ∂²f/∂xⱼ∂xᵢ, and this one is not",
     "broadcast sum": "a parameter that is used in every row needs the sum over the rows",
     "stale": "the result belongs to an earlier call",
     "accumulated": "the result is added to what an earlier call left",

@@ -560,7 +560,12 @@ def check_second_order(function, x, second, *, tolerance=1e-5, context=None, rng
             came, expected, bound = [*came, mine], [*expected, nearest[0]], [*bound, doubt[0]]
     shape = (x.size, x.size) if x.size <= entries else (len(pairs),)
     parts = [np.array(part).reshape(shape) for part in (came, expected, bound)]
-    checked = compare(name, *parts, tolerance=tolerance, context=context)
+    try:
+        checked = compare(name, *parts, tolerance=tolerance, context=context)
+    except Failure as failure:
+        if failure.cause is None and not _symmetric(times, x, rng, name):
+            failure.cause, failure.hint = "not symmetric", _symmetric_part(*parts)
+        raise
     return replace(checked, how="differences", entries=len(pairs) if x.size <= entries else 0,
                    directions=0 if x.size <= entries else len(pairs))  # fmt: skip
 
@@ -594,6 +599,21 @@ def _refuse_nonlinear(times, x, rng, name):
     size = np.abs(parts).max(initial=0.0)
     if not np.all(np.abs(both - parts) <= 1e-6 * size):
         raise Failure(name, cause="nonlinear", said=f"{name} times v is not linear in v")
+
+
+def _symmetric(times, x, rng, name):
+    """Say whether vᵀH w = wᵀH v."""
+    v, w = rng.normal(size=(2, x.size))
+    one, other = v @ _column(times, x, w, name), w @ _column(times, x, v, name)
+    return abs(one - other) <= 1e-6 * max(abs(one), abs(other))
+
+
+def _symmetric_part(came, expected, bound):
+    """Return what is to be said of a matrix that is not symmetric, where all of it is known."""
+    half = (came + came.T) / 2
+    if came.ndim == 2 and not _wrong(half, expected, bound + bound.T, 1e-5)[0].any():
+        return "a Hessian is symmetric; (H + Hᵀ)/2 is right: was 2 A written for A + Aᵀ?"
+    return None
 
 
 def _in_float32(function, given, calls, name):

@@ -804,7 +804,7 @@ def both_halves(x, v):
 @bug(
     "2 A for A + Aᵀ",
     "second derivative",
-    "transpose",
+    "not symmetric",
     both_halves,
     at=THETA,
     function=quadratic_form,

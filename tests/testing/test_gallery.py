@@ -205,7 +205,6 @@ OTHERWISE_BLAMED = {
     "forward_kl_of_the_other_way": (None, TWO_OPINIONS),
     "elastic_net_exchanged": (None, TWO_OPINIONS),
     "LayerNormConstant": (None, NUMBERS_ONLY),
-    "one_half_twice": (None, "that its symmetric part is right is not looked at"),
 }
 
 #: what scipy.optimize.check_grad lets pass, or cannot look at, and why

@@ -593,6 +593,31 @@ def test_a_wrong_second_derivative_is_caught(name):
     assert caught.value.cause == cause
 
 
+def bilinear(A):
+    return lambda x: (x @ A @ x, (A + A.T) @ x)
+
+
+@pytest.mark.parametrize("size", [3, 30])
+def test_half_of_a_second_derivative_is_blamed_for_not_being_symmetric(size):
+    A = RNG.normal(size=(size, size))
+    check_second_order(bilinear(A), np.ones(size), A + A.T)
+    with pytest.raises(Failure) as caught:
+        check_second_order(bilinear(A), np.ones(size), 2 * A)
+    assert caught.value.cause == "not symmetric"
+    assert ("(H + Hᵀ)/2 is right" in str(caught.value)) == (size == 3)
+
+
+def test_what_is_symmetric_and_wrong_is_not_blamed_for_that():
+    A, B = RNG.normal(size=(2, 3, 3))
+    with pytest.raises(Failure) as caught:
+        check_second_order(bilinear(A), np.ones(3), B + B.T)
+    assert caught.value.cause is None
+    with pytest.raises(Failure) as caught:
+        check_second_order(bilinear(A), np.ones(3), B)
+    assert caught.value.cause == "not symmetric"
+    assert "is right" not in str(caught.value)
+
+
 def test_a_matrix_must_have_a_row_for_every_entry():
     with pytest.raises(ValueError, match=r"second must have shape \(2, 2\), got \(3, 3\)"):
         check_second_order(cubes, [1.0, 2.0], np.eye(3))
