@@ -222,16 +222,19 @@ class Around:
             bound = max(slope.bound, hidden)
             return replace(slope, bound=bound, side_bound=bound)
         steepest = max(max(abs(level.wide), level.rise / level.step) for level in levels)
-        if slope.bound > steepest / 10 or self._rattles(levels):
+        # on a stair, the shortest step that is one tells what happens within it
+        moving = [level for level in levels if not level.tied] if stair else levels
+        if slope.bound > steepest / 10 or self._rattles(moving):
             return replace(slope, bound=np.inf, side_bound=np.inf)
         return self._with_complex_step(line.direction, slope, min(noises))
 
     def _rattles(self, levels):
-        """Say whether x moved by its own rounding, or the shortest step, changes as much as any step."""
+        """Say whether x moved by its own rounding, or a very short step, changes as much as any step."""
         rise = max(level.rise for level in levels if np.isfinite(level.rise))
         jump = self.jitter - 4 * self.epsilon * abs(self.value)
-        last = levels[-1].rise - 16 * self.epsilon * levels[-1].size if len(levels) > 3 else 0.0
-        return max(jump, last) > 0.05 * rise
+        short = levels[4:][-3:] or levels[3:]
+        last = [level.rise - 16 * self.epsilon * level.size for level in short]
+        return max([jump, *last]) > 0.05 * rise
 
     def natural_slope(self):
         """Return how steep the function is on the way to 0: what cancels in a gradient has this size.

@@ -247,3 +247,13 @@ def test_the_bound_is_small_for_ordinary_functions(function, x, place):
     assume(not ((x != 0) & (np.abs(x) < 1e-100)).any())
     slope = derivative(lambda x: function(x)[0], x, np.eye(x.size)[place % x.size])
     assert slope.bound <= 1e-5 * max(2e-2 * slope.flat, 1e-3, np.abs(gradient).max(), abs(function(x)[0]))
+
+
+@pytest.mark.parametrize("x", [(-46.5289783, -4.51893504e31), (-154.026947, 1.32517156e27)])
+def test_a_wave_that_is_finer_than_the_steps_of_float32_is_untold(x):
+    """At long steps its values differ by less and less of a slope: it looks flat."""
+
+    def wave(x):
+        return 1.1 * float(np.sum(np.sin(np.float32(0.3) * x.astype(np.float32))))
+
+    assert derivative(wave, x, [0.0, 1.0]).bound == np.inf
