@@ -29,7 +29,7 @@ from .contracts import (
     sizes,
     twin,
 )
-from .derivatives import derivative
+from .derivatives import EPSILON, derivative
 from .failure import Checked, Failure, Untold
 from .gradients import check_gradient
 from .search import code, is_strategy, needed, numbers, search
@@ -342,12 +342,17 @@ class _Case:
             functions["∂L/∂θ"] = self._gradient
         for name, function in functions.items():
             one, two = function(self.delta), function(second)
-            limit = rounding(function, self.delta) + rounding(function, second)
             both = function(-3 * self.delta + second)
-            limit = 4 * limit + rounding(function, -3 * self.delta + second)
+            limit = 4 * (self._limit(function, self.delta) + self._limit(function, second))
+            limit += self._limit(function, -3 * self.delta + second)
             hint = "twice the δ must give twice the result, and a sum of δs the sum of the results"
             subject = f"{name} for −3 δ + δ′"
             agree(f"{name} is linear in δ", both, -3 * one + two, limit, "nonlinear", hint, subject=subject)
+
+    def _limit(self, function, delta):
+        """Return how far what a function gives for δ may be off: numbers of its size may cancel."""
+        size = np.abs(delta).max(initial=0.0) * max(1.0, np.abs(self.x).max(initial=0.0))
+        return rounding(function, delta) + 16 * EPSILON * size
 
     def _backward(self, delta):
         return self.subject.backward(self.x, self.y, delta, self.theta)
@@ -497,7 +502,7 @@ class _Case:
         )
         parts = self.rows_alone() if len(self.x) > 1 else None
         if parts is not None:
-            limit = rounding(self._backward, self.delta)
+            limit = self._limit(self._backward, self.delta)
             agree(
                 "∂L/∂x, row by row",
                 self._backward(self.delta),
@@ -544,7 +549,7 @@ class _Case:
             hint,
             subject="forward(x)",
         )
-        limit = rounding(self._backward, self.delta)
+        limit = self._limit(self._backward, self.delta)
         agree(
             "∂L/∂x, rows permuted",
             subject.backward(x, y, delta, self.theta),

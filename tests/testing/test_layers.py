@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from incrlearn.formulas import softmax
 from incrlearn.network import Layer, Linear, ReLU, Sigmoid, Tanh
 from incrlearn.testing import Failure, check_layer, strategies
 from incrlearn.testing.failure import Untold
@@ -54,6 +55,19 @@ class Cube:
 
     def backward(self, x, y, delta):
         return 3 * delta * x * x
+
+
+class Softmax(Layer):
+    def forward(self, x):
+        return softmax(x)
+
+    def backward(self, x, y, delta):
+        return y * (delta - (delta * y).sum(axis=1, keepdims=True))
+
+
+def test_where_large_numbers_cancel_the_rest_need_not_be_linear():
+    """y is 1 but for 1e-80: δ − Σδy is 0 or 1e-78, as δ is there, and nobody can help it."""
+    check_layer(Softmax(), np.array([[0.0, 185.0]]), np.array([[678.0, -1e-308]]))
 
 
 def test_any_object_with_forward_and_backward_is_a_layer():
