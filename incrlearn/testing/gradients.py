@@ -16,6 +16,7 @@ from .failure import Checked, Failure, Untold, shown
 MOST_UNTOLD = 1e-2  # a bound above this share of the largest entry tells nothing
 LEAST = 1e-9  # … unless it is below this
 ENOUGH = 12  # entries that are proven wrong with all steps, before a few steps do for the others
+NEIGHBOURS, NEAR = 20, 1e-6  # points beside a kink, where the gradient may be what came at it
 SAMPLE = 2000  # most entries that are looked at to find the cause
 
 
@@ -299,20 +300,54 @@ class _Judge:
             bends = abs(slope.right - slope.left) > 1e-3 * scale
             agrees = slope.bound <= slack and slope.allows(self.came[place], slack)
             if (not agrees or bends) and wrong < ENOUGH:
-                slope = self.slope(place, slack + self._near(place, scale))
+                slope = self.slope(place, slack + self._near(place, scale), excuse=not wrong)
                 wrong += not slope.allows(self.came[place], slack + self._near(place, scale))
             elif not agrees and slope.bound > 1e-3 * abs(slope.value):
                 slope = replace(slope, bound=np.inf)  # too weak to accuse
             found.append(slope)
         return found
 
-    def slope(self, place, slack):
-        """Return a Slope from steps of every length; that of the terms one by one, if only these allow it."""
-        direction = self.unit(place)
+    def slope(self, place, slack, excuse):
+        """Return a Slope from steps of every length; at a kink a wider one if only that allows what came."""
+        direction, came = self.unit(place), self.came[place]
         slope = self.around.slope(direction)
-        if slope.allows(self.came[place], slack) or self.calls.terms_at(self.x) is None:
+        if slope.allows(came, slack) or not np.isfinite(came):
             return slope
-        return slope_of_sum(self.calls.terms_at, self.x, direction) or slope
+        if self.calls.terms_at(self.x) is not None:
+            slope = slope_of_sum(self.calls.terms_at, self.x, direction) or slope
+        return (
+            slope if slope.allows(came, slack) or not excuse else self._with_neighbours(place, slope, slack)
+        )
+
+    def _with_neighbours(self, place, slope, slack):
+        """Return a Slope that allows what came, if a gradient near x, and right there, is the same.
+
+        So it is where three numbers tie for the second place: each of them alone moves without any effect.
+        """
+        came, alike = self.came[place], 100 * slack + 1e-4 * abs(self.came[place])
+        for x in self._neighbours():
+            with quiet():
+                own = self.calls.gradient_at(x)[place]
+            if not abs(own - came) <= alike:
+                continue
+            there = Around(self.calls.value_at, x).slope(self.unit(place))
+            if not np.isfinite(there.bound) or not there.allows(own, slack):
+                break
+            sides = slope.left, slope.right, came
+            return replace(slope, left=min(sides), right=max(sides), side_bound=there.bound, kink=True)
+        return slope
+
+    def _neighbours(self):
+        """Yield points near x: the first with its tiny numbers made larger in order, the others by chance."""
+        tiny = (self.x != 0) & (np.abs(self.x) < NEAR)
+        if tiny.any():
+            ranks = np.unique(-np.abs(self.x[tiny]), return_inverse=True)[1].ravel()
+            enlarged = self.x.copy()
+            enlarged[tiny] = np.sign(self.x[tiny]) * NEAR * 4.0**-ranks
+            yield enlarged
+        rng = np.random.default_rng(3)
+        for _ in range(NEIGHBOURS):
+            yield self.x + NEAR * np.maximum(1.0, np.abs(self.x)) * rng.uniform(-1, 1, self.x.shape)
 
     def quick(self, direction, slack=0.0):
         """Return the first quick slope that is narrow enough to agree with."""
@@ -621,6 +656,7 @@ def _in_float32(function, given, calls, name):
     with quiet():
         came = np.asarray(function(given.copy())[1], np.float64)
     epsilon = float(np.finfo(np.float32).eps)
+    steep = Around(calls.value_at, calls.x).natural_slope()
     size = np.abs(calls.gradient).max(initial=0.0)
     if came.shape != calls.gradient.shape or max(size, np.abs(calls.x).max(initial=0.0)) > 1e18:
         return  # what float32 cannot hold
@@ -629,7 +665,7 @@ def _in_float32(function, given, calls, name):
         for _ in range(4):
             moved = calls.x * (1 + epsilon * rng.choice([-1, 1], size=calls.x.shape))
             near = np.fmax(near, np.abs(calls.gradient_at(moved) - calls.gradient))
-    bound = 8 * near + 16 * epsilon * min(1.0, abs(calls.value)) + 1e-30
+    bound = 8 * near + 16 * epsilon * min(1.0, abs(calls.value)) + 4 * epsilon * steep + 1e-30
     wrong, _ = _wrong(came, calls.gradient, bound, 200 * epsilon)
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])

@@ -175,7 +175,8 @@ class _Seen:
         if failure.cause != self.first.cause:
             if {failure.cause, self.first.cause} - FACTORS:
                 return False
-            failure.cause, failure.hint = self.first.cause, self.first.hint
+            hint = f"in a larger example {self.first.hint}" if self.first.hint else None
+            failure.cause, failure.hint = self.first.cause, hint
         return True
 
     def count_draw(self):

@@ -97,11 +97,12 @@ class Subject:
         return x, rng.normal(size=(len(x), self.width(x))), theta
 
     def first(self, seed, theta=None):
-        """Return examples to begin with; in the others, rows are far from 0, or many entries are equal."""
+        """Return examples to begin with; rows of some are far from 0 (float32 has no e¹⁰⁰) or tie."""
         x, delta, parameters = self.example(seed + 1, theta)
         return [
             self.example(seed, theta),
             (x + 1000.0, delta, parameters),
+            (x + 100.0, delta, parameters),
             (x.round().clip(-1, 1), delta, parameters),
         ]
 

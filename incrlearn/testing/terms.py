@@ -30,6 +30,7 @@ from .contracts import (
     sizes,
     state,
 )
+from .derivatives import NARROW, Around
 from .failure import Checked, Failure, Untold
 from .gradients import check_gradient
 from .search import code, is_strategy, needed, numbers, search
@@ -373,6 +374,10 @@ class _Function:
 
         return rounding(answer, *[arguments[k] for k in places], dtype=dtype)
 
+    def _steepness(self, arguments, position):
+        """Return how steep the value is on the way to 0."""
+        return Around(lambda x: self._both(arguments, position, x)[0], arguments[position]).natural_slope()
+
     def check_float32(self, arguments):
         """In float32 it is what float64 says, but for rounding; gradients are of float32."""
         floats = [a for a in arguments if _is_float(a)]
@@ -385,12 +390,15 @@ class _Function:
             value, gradients = self.check_call(narrow, np.float32)
         except FloatingPointError:
             return
+        if max(abs(expected), *(np.abs(each).max(initial=0.0) for each in expecteds)) > 1e30:
+            return  # what float32 can not hold
         hint = "rounding does not explain it: is something lost by cancellation, or overflowing?"
         size = max(1.0, abs(expected))
         limit = self._limit(wide, None, np.float32) + 1e-5 * size
         agree("the value in float32", value, expected, limit, "precision", hint)
         for k, position in enumerate(self.wrt):
             limit = self._limit(wide, k, np.float32) + 1e-5 * max(1e-3, np.abs(expecteds[k]).max(initial=0.0))
+            limit += 4 * NARROW * self._steepness(wide, position)  # what cancels in a gradient has this size
             agree(
                 f"{self.name(position)} in float32",
                 gradients[k],

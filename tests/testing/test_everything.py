@@ -109,14 +109,14 @@ def test_every_importance_goes_through_the_kit():
         for thing in everything().values()
         if inspect.isfunction(thing) and thing.__module__ == "incrlearn.learning.importance"
     }
-    assert there == {"fisher", "sensitivity", "path_integral"}
+    assert there == set(IMPORTANCES)
 
 
 # ---- objectives ------------------------------------------------------------------------------------
 
 
 def of_an_autoencoder(part):
-    """Check ∂L/∂θ of the encoder, the decoder, or the classes' Gaussians."""
+    """Return the objective as a function of the encoder, the decoder or the Gaussians, and these."""
     kind = ConditionalAutoencoder if part == 2 else VariationalAutoencoder
     model = kind(5, (4,), 2, rng=rng(), dtype="float64")
     x, epsilon, y = rng(1).random((6, 5)), rng(2).normal(size=(6, 2)), np.arange(6) % 3
@@ -129,13 +129,13 @@ def of_an_autoencoder(part):
         value, gradients = model.objective(x, epsilon, *([y] if part == 2 else []))
         return value, gradients[part].reshape(-1)
 
-    return check_gradient(objective, own.copy(), context={"n": 6})
+    return objective, own.copy()
 
 
 def of_linear_regression():
     X, y, anchor = rng(0).normal(size=(7, 3)), rng(1).normal(size=7), rng(2).normal(size=4)
     model = LinearRegression(0.3)
-    return check_gradient(lambda theta: model.objective(theta, X, y, anchor), rng(3).normal(size=4))
+    return lambda theta: model.objective(theta, X, y, anchor), rng(3).normal(size=4)
 
 
 OBJECTIVES = {
@@ -147,15 +147,15 @@ OBJECTIVES = {
 
 @pytest.mark.parametrize("kind", OBJECTIVES, ids=lambda kind: kind.__name__)
 def test_an_objectives_gradient_is_right(kind):
-    for check in OBJECTIVES[kind]:
-        assert not check().untold
+    for make in OBJECTIVES[kind]:
+        assert not check_gradient(*make(), context={"n": 6}).untold
 
 
 # ---- methods ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in OTHERWISE])
-def test_a_methods_objective_is_right_after_two_tasks(name):
+def of_a_method(name):
+    """Return the objective of a method's third task as a function of θ, and its θ."""
     learner = Learner(small_network(dtype="float64", activation="tanh"), tiny(name), rng=rng(), steps=3)
     learn_tasks(learner, pixels([0, 1]), pixels([2, 3]))
     x, y = pixels([2, 3], n=3, seed=5)
@@ -170,8 +170,16 @@ def test_a_methods_objective_is_right_after_two_tasks(name):
         value, gradient = learner.objective(new, old)
         return value - sum(term(theta) for term in proximal), gradient
 
-    moved = own + rng(3).normal(size=own.shape) / 10
-    assert check_gradient(objective, moved).untold < own.size / 10
+    return objective, own + rng(3).normal(size=own.shape) / 10
+
+
+TRAINED = [name for name in METHODS if name not in OTHERWISE]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_methods_objective_is_right_after_two_tasks(name):
+    objective, theta = of_a_method(name)
+    assert check_gradient(objective, theta).untold < theta.size / 10
 
 
 def test_methods_without_a_network_of_their_own_are_known():
@@ -196,38 +204,41 @@ def rows_of(loss, model, x):
         yield function(at)[1]
 
 
-def network_and_batch(classes):
-    """Return a network of three inputs, rows for it, and the batch that they are."""
+def network_and_batch(classes, x):
+    """Return a network of three inputs, and the batch that rows are."""
     empty = Network.mlp(3, 4, 0, rng=rng(), activation="tanh", dtype="float64")
     learner = Learner(empty, "none", classes=np.arange(classes), rng=rng())
-    x, y = rng(1).normal(size=(5, 3)), np.arange(5) % classes
-    return learner.network, x, learner._targets.batch(Samples(x, y, np.full(len(y), -1)))
+    return learner.network, learner._targets.batch(
+        Samples(x, np.arange(len(x)) % classes, np.full(len(x), -1))
+    )
 
 
-def test_fisher_is_the_mean_over_rows_of_squares_of_checked_gradients():
-    model, x, batch = network_and_batch(3)
+def of_fisher(x):
+    """Fisher is the mean over rows of squares of checked gradients."""
+    model, batch = network_and_batch(3, x)
     expected = 0.0
     for c in range(3):
         p = formulas.softmax(model(x))[:, c]
         squares = [g**2 for g in rows_of(lambda z, c=c: formulas.cross_entropy(z, np.array([c])), model, x)]
-        expected = expected + p @ np.array(squares) / 5
+        expected = expected + p @ np.array(squares) / len(x)
     agree(fisher(model, batch), expected, 1e-12)
 
 
-def test_sensitivity_is_the_mean_over_rows_of_checked_gradients():
-    model, x, batch = network_and_batch(2)
+def of_sensitivity(x):
+    """Sensitivity is the mean over rows of checked gradients."""
+    model, batch = network_and_batch(2, x)
     rows = rows_of(lambda z: (float((z**2).sum()), 2 * z), model, x)
     agree(sensitivity(model, batch), np.mean(np.abs(list(rows)), axis=0), 1e-12)
 
 
-def test_a_path_integral_over_many_small_steps_is_what_the_loss_lost():
+def of_a_path_integral(x):
     """Σ w is L(θ₀) − L(θ₁) for steps so small that the loss is straight along them."""
 
     def loss(theta):
         return float(np.sum(np.cos(theta))), -np.sin(theta)
 
-    check_gradient(loss, [0.3, 2.0, 4.0])
-    theta, w = np.array([0.3, 2.0, 4.0]), np.zeros(3)
+    check_gradient(loss, x[0])
+    theta, w = x[0].copy(), np.zeros(3)
     start = theta.copy()
     for _ in range(2000):
         step = -1e-3 * loss(theta)[1]
@@ -235,6 +246,14 @@ def test_a_path_integral_over_many_small_steps_is_what_the_loss_lost():
         theta += step
     agree(w.sum(), loss(start)[0] - loss(theta)[0], 1e-6)
     agree(path_integral(w, theta - start, 0.1), np.maximum(0, w / ((theta - start) ** 2 + 0.1)), 1e-14)
+
+
+IMPORTANCES = {"fisher": of_fisher, "sensitivity": of_sensitivity, "path_integral": of_a_path_integral}
+
+
+@pytest.mark.parametrize("name", IMPORTANCES)
+def test_an_importance_is_made_of_checked_gradients(name):
+    IMPORTANCES[name](np.array([[0.3, 2.0, 4.0], *rng(1).normal(size=(4, 3))]))
 
 
 # ---- what the walk has shown goes through the kit ----------------------------------------------------

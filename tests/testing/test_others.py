@@ -1,0 +1,81 @@
+"""Layers and losses that are unlike ours: right ones pass, at their kinks too, and wrong ones do not."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+
+from incrlearn.testing import Failure, check_gradient, check_layer, check_term
+from incrlearn.testing.strategies import arrays_for
+
+from . import others
+
+LABELLED = st.tuples(st.integers(1, 4), st.integers(1, 4)).flatmap(
+    lambda shape: st.tuples(
+        arrays_for(shape, largest=100.0),
+        st.lists(st.integers(0, shape[1] - 1), min_size=shape[0], max_size=shape[0]).map(np.array),
+    )
+)
+
+
+def name(thing):
+    return getattr(thing, "__name__", str(thing))
+
+
+def check_loss(loss, **options):
+    if "triplet" in loss.__name__:
+        return check_term(loss, wrt=(0, 1, 2), **options)
+    labels = loss in others.OF_LABELS or "hinge" in loss.__name__ or "focal" in loss.__name__
+    return check_term(loss, *([LABELLED] if labels else []), **options)
+
+
+@pytest.mark.parametrize("kind", others.LAYERS, ids=name)
+def test_a_right_layer_passes(kind):
+    assert check_layer(kind(*others.LAYERS[kind]), examples=4, seed=1).entries
+
+
+@pytest.mark.parametrize("loss", [*others.LOSSES, *others.OF_LABELS, others.triplet], ids=name)
+def test_a_right_loss_passes(loss):
+    assert check_loss(loss, examples=8, seed=1).entries
+
+
+@pytest.mark.parametrize(("kind", "cause"), others.WRONG_LAYERS.items(), ids=name)
+def test_a_wrong_layer_is_found(kind, cause):
+    with pytest.raises(Failure) as raised:
+        check_layer(kind(), examples=4)
+    assert raised.value.cause == cause
+
+
+@pytest.mark.parametrize("loss", others.WRONG_LOSSES, ids=name)
+def test_a_wrong_loss_is_found(loss):
+    with pytest.raises(Failure, match="the gradient ∂value/∂"):
+        check_loss(loss, examples=8)
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_where_three_numbers_tie_the_middle_one_may_be_any(place):
+    """Each of them alone moves without any effect on the median."""
+    delta = np.eye(3)[[place]]
+    check_layer(others.Sorted(), np.zeros((1, 3)), delta)
+    with pytest.raises(Failure):
+        check_layer(others.SortedTwice(), np.array([[1.0, 3.0, 0.0]]), delta)
+
+
+def test_units_whose_weights_are_tiny_are_on_or_off_row_by_row():
+    """Σ δᵢ relu(w·xᵢ) at w = (1e-150, 1e-300): ∂/∂w₂ is that of rows with x₁ > 0, 8; on its sides 2 and 6."""
+    x, delta = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]]), np.array([5.0, -3, 1, 1])
+
+    def units(w, more=0.0):
+        return delta @ np.maximum(x @ w, 0), (delta * (x @ w > 0)) @ x + more
+
+    check_gradient(units, [1e-150, 1e-300])
+    with pytest.raises(Failure):
+        check_gradient(lambda w: units(w, 1.0), [1e-150, 1e-300])
+
+
+def test_what_cancels_in_float32_is_not_accused():
+    """1 − cos is 0, and its gradient cos u − v a difference of ones."""
+    check_term(others.cosine, np.array([[1.0]]), np.array([[1.0]]))
+
+
+def test_a_loss_that_float32_can_not_hold_is_not_accused():
+    check_term(others.poisson, np.array([[100.0]]), np.array([[1.0]]))
