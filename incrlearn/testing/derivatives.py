@@ -174,7 +174,7 @@ class Around:
     """
 
     def __init__(self, function, x):
-        self.function, self.x = function, x
+        self.function, self.x = function, np.asarray(x)  # the sum of 0-d arrays is a number
         self.takes_complex, self.dtype = True, np.dtype(np.float64)
         with quiet():
             self.value = self.at(x)

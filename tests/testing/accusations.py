@@ -84,7 +84,8 @@ class Subject:
             shown = "" if getattr(error, "example", None) else f"\nexample: {example!r}"
             self.accusations[f"{type(error).__name__}: {error}{shown}"] += 1
         else:
-            compared = checked.entries + checked.directions > checked.untold or not checked.how
+            compared = checked.entries + checked.directions > checked.untold
+            compared |= "nearest" in checked.checks  # a projection has no derivative
             self.told += compared
             self.untold += not compared
 
@@ -267,9 +268,11 @@ def hear(subjects, examples, seed, minutes=np.inf, say=print):
             missing = wanted[id(subject)] - subject.told
             if missing <= 0:
                 continue
-            subject.draw(
-                min(BATCH, missing), zlib.crc32(f"{seed} {turn} {subject.kind} {subject.name}".encode())
-            )
+            before = set(subject.accusations)
+            of_its_own = zlib.crc32(f"{seed} {turn} {subject.kind} {subject.name}".encode())
+            subject.draw(min(BATCH, missing), of_its_own)
+            for message in subject.accusations.keys() - before:
+                say(f"{subject.kind} {subject.name}: {message}")
             seconds = time.monotonic() - start
             if seconds > said + 10:
                 said = seconds

@@ -65,6 +65,10 @@ def test_x_may_have_any_shape(shape):
     assert check_gradient(lambda x: (np.sum(x**3), 3 * x**2), x).entries == x.size
 
 
+def test_a_wrong_derivative_by_one_number_is_found():
+    assert failure_of(lambda x: (x**2, x), 1.5).cause == "factor 2"
+
+
 def test_x_may_be_a_list_of_integers():
     assert check_gradient(lambda x: (np.sum(x**3), 3 * x**2), [[1, 2], [3, 4]]).entries == 4
 
