@@ -86,7 +86,9 @@ def keeps(name, array, shape, dtype, block=None):
         raise Failure(name, cause=cause, said=said, block=block)
     if array.dtype != dtype:
         said = f"{name} has dtype {array.dtype}, but must have {np.dtype(dtype)}"
-        raise Failure(name, cause="dtype", said=said, block=block)
+        wider = np.result_type(array.dtype, dtype) == array.dtype
+        hint = f"what it is given is {np.dtype(dtype)}: an array of its own makes it wider" if wider else None
+        raise Failure(name, cause="dtype", said=said, hint=hint, block=block)
 
 
 def agree(check, came, expected, limit, cause, hint=None, *, subject=None, block=None):

@@ -109,12 +109,15 @@ def check_layer(
     subject = Subject(layer)
 
     def check(example):
-        x, delta, theta = copy.deepcopy(example)
         try:
             with np.errstate(all="ignore"):
-                return _Case(subject, x, delta, theta, **options).check()
+                return _Case(subject, *copy.deepcopy(example), **options).check()
         except Failure as failure:
             subject.sought = failure.check
+            if x is None and subject.inputs is None and failure.check.startswith("forward(x) raises"):
+                failure.hint = (
+                    "any width of x was tried: which one the layer takes, its attribute inputs says"
+                )
             raise failure.with_example(_code(example, seed)) from failure.__cause__
 
     if x is None or is_strategy(x):
@@ -218,6 +221,7 @@ class _Case:
         getattr(layer, "bind", DEFAULTS.bind)(theta)
         shape = len(x), self.subject.width(x)
         y = asked("forward(x)", lambda x, theta: layer.forward(x), {"x": x, "theta": theta}, shared=shared)
+        self._keeps_width(y, shape)
         keeps("forward(x)", y, shape, dtype)
         real_numbers("forward(x)", y)
         if dtype == np.float64:
@@ -240,6 +244,14 @@ class _Case:
                 written=("out",),
             )
             real_numbers(name, out)
+
+    def _keeps_width(self, y, shape):
+        """Raise a Failure where y is not as wide as connect says."""
+        if np.shape(y)[:1] == shape[:1] and np.ndim(y) == 2 and y.shape not in (shape, shape[::-1]):
+            inputs = self.x.shape[1]
+            hint = f"connect({inputs}) must return how wide y is for {inputs} inputs: it says {shape[1]}"
+            said = f"forward(x) has shape {y.shape}, but must have {shape}"
+            raise Failure("forward(x)", cause="shape", said=said, hint=hint)
 
     def check_written(self):
         """The gradient is written over what stood in out, all of it."""
@@ -487,7 +499,7 @@ class _Case:
         """Every row is for itself, and a batch's gradient is the sum over its rows."""
         if not self.rows:
             return
-        hint = "a row alone gives another result than in its batch"
+        hint = "a row alone gives another result than in its batch: if that is meant, rows=False"
         rows = range(len(self.x))
         parts = [self.subject.forward(self.x[i : i + 1], self.theta) for i in rows]
         limit = rounding(self.subject.forward, self.x, self.theta)

@@ -109,7 +109,7 @@ def check_term(
         rng = np.random.default_rng(seed)
         first = [tuple(rng.normal(size=(5, 3)) for _ in names)]
     return search(
-        lambda example: _explained(subject, example, names),
+        lambda example: _explained(subject, example, names, searched=not arguments),
         strategy,
         first=first,
         examples=examples or 30,
@@ -153,7 +153,7 @@ def _examples(names, arguments):
     return shapes.flatmap(lambda shape: st.tuples(*[numbers(shape, largest=1e3) for _ in names]))
 
 
-def _explained(subject, example, names):
+def _explained(subject, example, names, searched=False):
     """Check an example; put the code for it into what is raised."""
     try:
         with np.errstate(all="ignore"):
@@ -164,6 +164,10 @@ def _explained(subject, example, names):
         more = "" if subject.wrt == (0,) else f", wrt={subject.wrt}"
         more += f", rows={subject.rows}" if subject.rows else ""
         lines.append(f"check_term(term, {', '.join(names)}{more})")
+        if searched and failure.check.startswith("the term raises"):
+            failure.hint = (
+                "every argument was an array of floats, all of one shape: give others, or strategies"
+            )
         raise failure.with_example("\n".join(lines)) from failure.__cause__
 
 
@@ -215,11 +219,9 @@ class _Function:
     def _parts(self, result):
         """Return the value and the list of gradients that a result is made of."""
         if not isinstance(result, tuple) or len(result) != 2:
-            raise Failure(
-                "the term's result",
-                cause="shape",
-                said=f"the term must return (value, gradient), got {type(result).__name__}",
-            )
+            got = f"{len(result)} things" if isinstance(result, tuple) else type(result).__name__
+            said = f"the term must return (value, gradient) or (value, (gradient, …)), got {got}"
+            raise Failure("the term's result", cause="shape", said=said)
         value, gradients = result
         gradients = list(gradients) if isinstance(gradients, tuple | list) else [gradients]
         if len(gradients) != len(self.wrt):

@@ -4,6 +4,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
+from incrlearn.network import Layer
 from incrlearn.testing import Failure, check_gradient, check_layer, check_term
 from incrlearn.testing.strategies import arrays_for
 
@@ -79,3 +80,65 @@ def test_what_cancels_in_float32_is_not_accused():
 
 def test_a_loss_that_float32_can_not_hold_is_not_accused():
     check_term(others.poisson, np.array([[100.0]]), np.array([[1.0]]))
+
+
+# ---- what people write at first, and what they are told -------------------------------------------------
+
+
+class OfAnyWidth(others.Attention):
+    inputs = None
+
+
+class Narrower(Layer):
+    def forward(self, x):
+        return x.sum(axis=1, keepdims=True)
+
+    def backward(self, x, y, delta):
+        return delta * np.ones_like(x)
+
+
+class BatchNorm(Layer):
+    def forward(self, x):
+        return x - x.mean(axis=0)
+
+    def backward(self, x, y, delta):
+        return delta - delta.mean(axis=0)
+
+
+class Widening(Layer):
+    def forward(self, x):
+        return x @ np.eye(x.shape[1])
+
+    def backward(self, x, y, delta):
+        return delta @ np.eye(x.shape[1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (OfAnyWidth, "any width of x was tried: which one the layer takes, its attribute inputs says"),
+        (Narrower, "connect(2) must return how wide y is for 2 inputs: it says 2"),
+        (BatchNorm, "if that is meant, rows=False"),
+        (Widening, "what it is given is float32: an array of its own makes it wider"),
+    ],
+    ids=name,
+)
+def test_a_layer_that_does_not_fit_is_told_how_it_would(kind, words):
+    with pytest.raises(Failure) as raised:
+        check_layer(kind(), examples=4)
+    assert words in " ".join(str(raised.value).split())
+
+
+@pytest.mark.parametrize(
+    ("term", "words"),
+    [
+        (others.hinge, "every argument was an array of floats, all of one shape: give others, or strategies"),
+        (lambda z, t: (1.0, z, t), "must return (value, gradient) or (value, (gradient, …)), got 3 things"),
+        (lambda z, t: 1.0, "must return (value, gradient) or (value, (gradient, …)), got float"),
+    ],
+    ids=["labels", "three", "one"],
+)
+def test_a_loss_that_does_not_fit_is_told_how_it_would(term, words):
+    with pytest.raises(Failure) as raised:
+        check_term(term, examples=4)
+    assert words in " ".join(str(raised.value).split())
