@@ -499,44 +499,37 @@ class _Case:
         """Every row is for itself, and a batch's gradient is the sum over its rows."""
         if not self.rows:
             return
-        hint = "a row alone gives another result than in its batch: if that is meant, rows=False"
         rows = range(len(self.x))
-        parts = [self.subject.forward(self.x[i : i + 1], self.theta) for i in rows]
-        limit = rounding(self.subject.forward, self.x, self.theta)
-        agree(
-            "forward(x), row by row",
-            self.y,
-            np.concatenate(parts),
-            limit,
-            "rows mixed",
-            hint,
-            subject="forward(x)",
+        self._alike(
+            "row by row",
+            "a row alone gives another result than in its batch: if that is meant, rows=False",
+            lambda: np.concatenate([self.subject.forward(self.x[i : i + 1], self.theta) for i in rows]),
+            self.rows_alone,
+            lambda: sum(self.row_alone(i) for i in rows),
         )
-        parts = self.rows_alone() if len(self.x) > 1 else None
-        if parts is not None:
-            limit = self._limit(self._backward, self.delta)
-            agree(
-                "∂L/∂x, row by row",
-                self._backward(self.delta),
-                parts,
-                limit,
-                "rows mixed",
-                hint,
-                subject="∂L/∂x",
-            )
+
+    def check_permutation(self):
+        """Rows in another order give the same, in that order."""
+        order = np.random.default_rng(self.seed).permutation(len(self.x))
+        x, y, delta, back = self.x[order], self.y[order], self.delta[order], np.argsort(order)
+        self._alike(
+            "rows permuted",
+            "rows in another order give another result",
+            lambda: self.subject.forward(x, self.theta)[back],
+            lambda: self.subject.backward(x, y, delta, self.theta)[back],
+            lambda: self.subject.gradient(x, delta, self.theta),
+        )
+
+    def _alike(self, how, hint, forward, backward, gradient):
+        """Raise a Failure unless three functions give y, ∂L/∂x and ∂L/∂θ, computed in another way."""
+        limit = rounding(self.subject.forward, self.x, self.theta)
+        agree(f"forward(x), {how}", self.y, forward(), limit, "rows mixed", hint, subject="forward(x)")
+        limit = self._limit(self._backward, self.delta)
+        came = self._backward(self.delta)
+        agree(f"∂L/∂x, {how}", came, backward(), limit, "rows mixed", hint, subject="∂L/∂x")
         if self.size:
-            expected = sum(self.row_alone(i) for i in rows)
-            limit = self._limit_of_sum(np.asarray)
-            hint = "the gradient of a batch is not the sum of those of its rows"
-            agree(
-                "∂L/∂θ, row by row",
-                self._gradient(self.delta),
-                expected,
-                limit,
-                "rows mixed",
-                hint,
-                subject="∂L/∂θ",
-            )
+            came, limit = self._gradient(self.delta), self._limit_of_sum(np.asarray)
+            agree(f"∂L/∂θ, {how}", came, gradient(), limit, "rows mixed", hint, subject="∂L/∂θ")
 
     def _limit_of_sum(self, of):
         """Return how far a sum over rows may be off by rounding."""
@@ -545,42 +538,6 @@ class _Case:
             return self.subject.gradient(of(x), of(delta), self.theta)
 
         return rounding(gradient, self.x, self.delta)
-
-    def check_permutation(self):
-        """Rows in another order give the same, in that order."""
-        order = np.random.default_rng(self.seed).permutation(len(self.x))
-        subject, x, y, delta = self.subject, self.x[order], self.y[order], self.delta[order]
-        hint = "rows in another order give another result"
-        limit = rounding(subject.forward, self.x, self.theta)
-        agree(
-            "forward(x), rows permuted",
-            subject.forward(x, self.theta),
-            y,
-            limit,
-            "rows mixed",
-            hint,
-            subject="forward(x)",
-        )
-        limit = self._limit(self._backward, self.delta)
-        agree(
-            "∂L/∂x, rows permuted",
-            subject.backward(x, y, delta, self.theta),
-            self._backward(self.delta)[order],
-            limit,
-            "rows mixed",
-            hint,
-            subject="∂L/∂x",
-        )
-        if self.size:
-            agree(
-                "∂L/∂θ, rows permuted",
-                subject.gradient(x, delta, self.theta),
-                self._gradient(self.delta),
-                self._limit_of_sum(np.asarray),
-                "rows mixed",
-                hint,
-                subject="∂L/∂θ",
-            )
 
     def check_samples(self):
         """Sums of per-sample absolutes and squares are what gradient says of |x| and |δ|, of x² and δ²."""
