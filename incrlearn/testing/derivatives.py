@@ -221,10 +221,11 @@ class Around:
             hidden = NARROW * max(1.0, abs(self.value)) / min(1.0, levels[0].step)
             bound = max(slope.bound, hidden)
             return replace(slope, bound=bound, side_bound=bound)
-        steepest = max(max(abs(level.wide), level.rise / level.step) for level in levels)
-        # on a stair, the shortest step that is one tells what happens within it
+        steepest = max(max(abs(level.wide), level.rise / level.step) - stair / level.step for level in levels)
+        # on a stair, the shortest steps that are some tell what happens within it
         moving = [level for level in levels if not level.tied] if stair else levels
-        if slope.bound > steepest / 10 or self._rattles(moving):
+        untold = slope.bound > steepest / (100 if stair else 10) or self._rattles(moving)
+        if untold or (stair and _contradicted(slope, moving[len(moving) // 2 :], stair)):
             return replace(slope, bound=np.inf, side_bound=np.inf)
         return self._with_complex_step(line.direction, slope, min(noises))
 
@@ -424,6 +425,13 @@ def _slope(levels, noises):
         return Slope(value, bound, value, value, bound, False, "differences", flat)
     side_bound = bound + angle_bound / 2
     return Slope(value, bound, value - angle / 2, value + angle / 2, side_bound, True, "differences", flat)
+
+
+def _contradicted(slope, shorter, stair):
+    """Say whether shorter steps have another slope, by more than the stair explains."""
+    low, high = slope.interval()
+    return any(level.wide < low - 2 * stair / level.step or level.wide > high + 2 * stair / level.step
+               for level in shorter)  # fmt: skip
 
 
 def _settled(values, doubts, noise):

@@ -257,3 +257,17 @@ def test_a_wave_that_is_finer_than_the_steps_of_float32_is_untold(x):
         return 1.1 * float(np.sum(np.sin(np.float32(0.3) * x.astype(np.float32))))
 
     assert derivative(wave, x, [0.0, 1.0]).bound == np.inf
+
+
+@pytest.mark.parametrize(
+    ("x", "beside", "c"),
+    [(-689.47, 1e6, 0.3), (267.738, 35745, 7), (19.963, 201420, 7), (-263.18, 584076, 7)],
+)
+def test_a_stair_of_long_steps_is_untold(x, beside, c):
+    """A wave in float32, beside a large number: steps long enough to move it are longer than the wave."""
+
+    def wave(x):
+        return 1.1 * float(np.float32(beside) + np.float32(np.sin(c * x[0])))
+
+    slope = derivative(wave, [x], [1.0])
+    assert slope.allows(1.1 * c * np.cos(c * x))
