@@ -11,7 +11,8 @@ from importlib import import_module
 from .blame import CAUSES, likely_cause
 from .derivatives import Slope, derivative
 from .failure import Checked, Failure, Untold
-from .gradients import check_gradient, check_second_order, compare
+from .gradients import check_gradient, compare
+from .second_order import check_second_order
 
 # module of each name that is loaded when it is first asked for: it needs more than NumPy, or takes time
 _LATER = {
