@@ -271,3 +271,13 @@ def test_a_stair_of_long_steps_is_untold(x, beside, c):
 
     slope = derivative(wave, [x], [1.0])
     assert slope.allows(1.1 * c * np.cos(c * x))
+
+
+def test_a_tiny_number_that_float32_swallows_does_not_make_a_function_flat():
+    """Steps of its size change nothing, and those of the size of 1 are too long for tanh 10⁶ x."""
+
+    def steep(x):
+        return 1.1 * float(np.sum(np.tanh(np.float32(1e6) * x.astype(np.float32))))
+
+    slope = derivative(steep, [-4.0, 2.22044605e-016], [0.0, 1.0])
+    assert slope.allows(1.1e6, 1e3)
