@@ -9,6 +9,7 @@ The same seed draws the same examples, unless --minutes ends it earlier.
 """
 
 import argparse
+import contextlib
 import itertools
 import sys
 import time
@@ -258,7 +259,7 @@ def everybody():
 
 
 def hear(subjects, examples, seed, minutes=np.inf, say=print):
-    """Check as many random examples, in turns; return how many seconds it took."""
+    """Check as many random examples, in turns, and say how far it is."""
     start, said = time.monotonic(), 0.0
     several = Counter(subject.kind for subject in subjects)
     shares = {kind: SHARES[kind] / sum(SHARES[kind] for kind in several) for kind in several}
@@ -278,8 +279,7 @@ def hear(subjects, examples, seed, minutes=np.inf, say=print):
                 said = seconds
                 say(f"{minutes_of(seconds)}: {sentence(subjects)}; at {subject.kind} {subject.name}")
             if seconds > 60 * minutes:
-                return seconds
-    return time.monotonic() - start
+                return
 
 
 def minutes_of(seconds):
@@ -319,9 +319,11 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     subjects = [one for one in everybody() if options.only in f"{one.kind} {one.name}"]
     say = lambda line: print(line, file=sys.stderr, flush=True)  # noqa: E731
-    seconds = hear(subjects, options.examples, options.seed, options.minutes, say)
+    start = time.monotonic()
+    with contextlib.suppress(KeyboardInterrupt):  # what there is until then
+        hear(subjects, options.examples, options.seed, options.minutes, say)
     report(subjects)
-    print(f"\n{sentence(subjects)}, seed {options.seed}, {minutes_of(seconds)}")
+    print(f"\n{sentence(subjects)}, seed {options.seed}, {minutes_of(time.monotonic() - start)}")
     return any(subject.accusations for subject in subjects)
 
 
