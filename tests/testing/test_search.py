@@ -78,6 +78,23 @@ def test_a_smaller_example_fails_for_the_same_cause():
     assert raised.value.cause == "factor"
 
 
+def test_a_cause_that_only_a_larger_example_shows_says_so():
+    """A sum of two rows is twice their mean: the sentence's numbers are not those of the smallest example."""
+
+    def check(n):
+        if n > 1:
+            cause = "factor 2" if n == 2 else "mean against sum"
+            raise Failure("n", cause=cause, hint=f"it is {n} times too large", example=f"check({n})")
+        return Checked()
+
+    with pytest.raises(Failure) as raised:
+        search(check, st.integers(0, 1000))
+    assert raised.value.example == "check(2)"
+    assert raised.value.cause == "mean against sum"
+    assert raised.value.hint.startswith("in a larger example it is ")
+    assert raised.value.hint != "in a larger example it is 2 times too large"
+
+
 def test_what_fails_only_once_is_a_failure_too():
     """A check that keeps something from call to call does not fail again when Hypothesis asks."""
     calls = []
