@@ -758,7 +758,7 @@ class AdamUncorrected(Adam):
     algorithm, the first steps are three times as long as they should be.
     """
 
-    def _step_block(self, theta, gradient, m, v):
+    def _step_part(self, theta, gradient, m, v):
         m += (1 - self.beta1) * (gradient - m)
         v += (1 - self.beta2) * (np.square(gradient) - v)
         theta -= self.learning_rate * m / (np.sqrt(v) + self.epsilon)
