@@ -13,7 +13,7 @@ def keep_freed_memory():
     system whenever more lies free on top of its heap than twice the largest block that it has mapped and
     freed so far, and the next step gets them page by page, all zeroed: that can take longer than the step's
     arithmetic (docs/performance.md). So the largest block that it heeds is mapped and freed here. It is never
-    touched: it costs microseconds, and no memory. Other allocators do with it as they please, and so does glibc
+    touched: it costs microseconds, and no memory. Other allocators do with it as they please, and glibc, too,
     where MALLOC_TRIM_THRESHOLD_ is set, as Dask does for its workers.
     """
     np.empty(LARGEST, np.uint8)
