@@ -16,7 +16,8 @@ from .failure import Checked, Failure, Untold, shown
 MOST_UNTOLD = 1e-2  # a bound above this share of the largest entry tells nothing
 LEAST = 1e-9  # … unless it is below this
 ENOUGH = 12  # entries that are proven wrong with all steps, before a few steps do for the others
-NEIGHBOURS, NEAR = 20, 1e-6  # points beside a kink, where the gradient may be what came at it
+NEIGHBOURS, NEAR = 12, 1e-5  # points beside a kink, where the gradient may be what came at it
+LOOKS = 5  # so many of these are looked at whose gradient is the same
 SAMPLE = 2000  # most entries that are looked at to find the cause
 
 
@@ -325,29 +326,33 @@ class _Judge:
         So it is where three numbers tie for the second place: each of them alone moves without any effect.
         """
         came, alike = self.came[place], 100 * slack + 1e-4 * abs(self.came[place])
+        looks = 0
         for x in self._neighbours():
             with quiet():
                 own = self.calls.gradient_at(x)[place]
             if not abs(own - came) <= alike:
                 continue
             there = Around(self.calls.value_at, x).slope(self.unit(place))
-            if not np.isfinite(there.bound) or not there.allows(own, slack):
+            if np.isfinite(there.bound) and there.allows(own, slack):
+                sides = slope.left, slope.right, came
+                return replace(slope, left=min(sides), right=max(sides), side_bound=there.bound, kink=True)
+            looks += 1
+            if looks == LOOKS:
                 break
-            sides = slope.left, slope.right, came
-            return replace(slope, left=min(sides), right=max(sides), side_bound=there.bound, kink=True)
         return slope
 
     def _neighbours(self):
         """Yield points near x: the first with its tiny numbers made larger in order, the others by chance."""
-        tiny = (self.x != 0) & (np.abs(self.x) < NEAR)
+        tiny, rng = (self.x != 0) & (np.abs(self.x) < NEAR), np.random.default_rng(3)
         if tiny.any():
             ranks = np.unique(-np.abs(self.x[tiny]), return_inverse=True)[1].ravel()
             enlarged = self.x.copy()
             enlarged[tiny] = np.sign(self.x[tiny]) * NEAR * 4.0**-ranks
+            enlarged[tiny] *= 1 + 1e-3 * rng.uniform(-1, 1, ranks.shape)  # what ties ties no more
             yield enlarged
-        rng = np.random.default_rng(3)
         for _ in range(NEIGHBOURS):
-            yield self.x + NEAR * np.maximum(1.0, np.abs(self.x)) * rng.uniform(-1, 1, self.x.shape)
+            for size in (np.abs(self.x), np.abs(self.x).max(initial=0.0)):
+                yield self.x + NEAR * np.maximum(1.0, size) * rng.uniform(-1, 1, self.x.shape)
 
     def quick(self, direction, slack=0.0):
         """Return the first quick slope that is narrow enough to agree with."""

@@ -61,6 +61,17 @@ def test_where_three_numbers_tie_the_middle_one_may_be_any(place):
         check_layer(others.SortedTwice(), np.array([[1.0, 3.0, 0.0]]), delta)
 
 
+def test_where_tiny_numbers_tie_the_middle_one_may_be_any():
+    a, t = 2.2e-6, -3.5e-43
+    x = np.array([[a, t, t], [t, t, a], [t, t, t], [a, t, a]])
+    delta = np.array(
+        [[-0.625, -2.0, 0.125], [2.5, -2.625, -0.125], [-2.0, 2.625, -2.75], [2.25, -2.25, 0.625]]
+    )
+    check_layer(others.Sorted(), x, delta)
+    x = np.array([[-5.3e-73, -1e4, -1.2e-290, 2e-200]])
+    check_layer(others.Sorted(), x, np.array([[-900.0, 890, -900, 890]]))
+
+
 def test_units_whose_weights_are_tiny_are_on_or_off_row_by_row():
     """Σ δᵢ relu(w·xᵢ) at w = (1e-150, 1e-300): ∂/∂w₂ is that of rows with x₁ > 0, 8; on its sides 2 and 6."""
     x, delta = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]]), np.array([5.0, -3, 1, 1])
