@@ -13,8 +13,8 @@ from .works import LIMIT, OURS, PEER
 
 ROOT = Path(__file__).parents[2]
 TURN_SECONDS = 0.05
-#: threads of the side before (OpenBLAS, OpenMP) go on spinning for a while: let them fall asleep
-PAUSE_SECONDS = 0.04
+#: threads of the side before (OpenBLAS above all) go on spinning for a while, on a core that others need
+PAUSE_SECONDS = 0.2
 #: what a side needs: the module, and how to install it
 LIBRARIES = {
     "pytorch": ("torch", "pip install torch"),
