@@ -252,7 +252,8 @@ class Around:
         signs = np.where(np.arange(self.x.size) % 3 == 1, -1.0, 1.0).reshape(self.x.shape)
         with quiet():
             steep = self._steepest(way) if size else self._steepest([self.x - signs, self.x, self.x + signs])
-            return max(steep, self._steepest([self.x, np.roll(self.x, 1)]))
+            some = np.random.default_rng(0).random(self.x.shape) < 0.5  # what cancels when all of x moves
+            return max(steep, *(self._steepest([self.x, to]) for to in (np.roll(self.x, 1), self.x * some)))
 
     def _steepest(self, way):
         """Return the largest slope between points of a way."""
@@ -265,7 +266,10 @@ class Around:
     def _steps(self, direction, relative):
         """Return the lengths of steps, longest first: of the size of 1, of x, and where x is tiny."""
         least = 64 * np.spacing(np.abs(self.x[direction != 0])) / np.abs(direction[direction != 0])
-        steps = sorted({step * size for size in _sizes(self.x, direction) for step in relative}, reverse=True)
+        sizes = _sizes(self.x, direction)
+        steps = {step * size for size in sizes[:2] for step in relative}
+        steps |= {step * size for size in sizes[2:] for step in STEPS}  # shorter ones only move last digits
+        steps = sorted(steps, reverse=True)
         wanted = [step for step in steps if step >= least.max(initial=0.0)]
         apart = wanted[:1]
         for step in wanted[1:]:

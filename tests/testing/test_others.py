@@ -89,6 +89,16 @@ def test_what_cancels_in_float32_is_not_accused():
     check_term(others.cosine, np.array([[1.0]]), np.array([[1.0]]))
 
 
+def test_what_cancels_in_float32_in_two_rows_of_opposite_kind_is_not_accused():
+    check_term(others.cosine, np.array([[-1.875], [-1.875]]), np.array([[100.0], [-100.0]]))
+
+
+def test_where_last_digits_decide_float32_is_not_accused():
+    """Scores of 10⁸ tie: which word is attended to, their rounding says."""
+    x = 1e4 * np.array([[1.0, -1, 1, -1, 1, -1], [-1, -1, 1, 1, -1, -1], [-1, 1, -1, -1, 1, 1]])
+    check_layer(others.Attention(), x, np.tile([-2.375, -0.125, 1.375, -1.5, 1.625, 2.5], (3, 1)))
+
+
 def test_a_loss_that_float32_can_not_hold_is_not_accused():
     check_term(others.poisson, np.array([[100.0]]), np.array([[1.0]]))
 
