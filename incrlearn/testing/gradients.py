@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _checks
 from .blame import likely_cause
-from .derivatives import EPSILON, Around, quiet, slope_of_sum
+from .derivatives import EPSILON, NARROW, Around, quiet, slope_of_sum
 from .failure import Checked, Failure, Untold, shown
 
 MOST_UNTOLD = 1e-2  # a bound above this share of the largest entry tells nothing
@@ -386,6 +386,8 @@ class _Judge:
         sizes = np.array([max(abs(slope.left), abs(slope.right)) for slope in slopes], np.float64)
         scale = np.max(sizes[_knows(sizes, bound, flat)], initial=0.0)
         limit = bound + self.floor + np.array([self._near(place, scale) for place in places], np.float64)
+        # in float32, numbers of x's size that cancel make a function flat
+        limit += flat * NARROW * min(np.abs(self.x).max(initial=0.0), 1e3)
         untold = ~np.isfinite(limit) | (limit > max(MOST_UNTOLD * scale, LEAST)) & ~(
             flat & (np.abs(came) < 1e-6)
         )

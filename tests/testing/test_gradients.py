@@ -474,6 +474,19 @@ def test_a_gradient_that_cancels_in_float32_is_caught():
     assert failure_of(cancelling, x.astype(np.float32)).cause == "precision"
 
 
+def test_what_cancels_in_float32_and_looks_flat_hides_a_little():
+    """log Σ exp x − x₀ in float32, x₀ = 16: exp(1 − 16) is lost beside 16."""
+
+    def rest(x, more=0.0):
+        narrow = x.astype(np.float32)
+        p = np.exp(narrow - narrow[0])
+        value = narrow[0] + np.log(p.sum()) - narrow[0]
+        return float(value), np.array([0, p[1]], float) + more
+
+    check_gradient(rest, [16.0, 1.0])
+    failure_of(lambda x: rest(x, 1e-3), [16.0, 1.0])
+
+
 @pytest.mark.parametrize("function", [in_float32(cubes), value_in_float32(cubes)], ids=["open", "hidden"])
 def test_a_function_in_float32_is_allowed_its_rounding_but_no_mistake(function):
     x = RNG.normal(size=9)
