@@ -16,6 +16,7 @@ from .failure import Checked, Failure, Untold, shown
 MOST_UNTOLD = 1e-2  # a bound above this share of the largest entry tells nothing
 LEAST = 1e-9  # … unless it is below this
 ENOUGH = 12  # entries that are proven wrong with all steps, before a few steps do for the others
+NOTHING = 1e-12  # a gradient of this size is 0, where the rounding of x alone moves it as far
 NEIGHBOURS, NEAR = 12, 1e-5  # points beside a kink, where the gradient may be what came at it
 LOOKS = 5  # so many of these are looked at whose gradient is the same
 SAMPLE = 2000  # most entries that are looked at to find the cause
@@ -284,9 +285,11 @@ class _Judge:
         floor = 16 * epsilon * self.around.natural_slope()
         rng = np.random.default_rng(1)
         near = np.zeros_like(self.x)
+        # by turns first: what is moved alike may cancel, and random signs of two are alike half the time
+        turns = np.where(np.arange(self.x.size) % 2, 1, -1).reshape(self.x.shape)
         with quiet():
-            for _ in range(3):
-                moved = self.x * (1 + epsilon * rng.choice([-1, 1], size=self.x.shape))
+            for signs in (turns, *rng.choice([-1, 1], size=(3, *self.x.shape))):
+                moved = self.x * (1 + epsilon * signs)
                 near = np.fmax(near, np.abs(self.calls.gradient_at(moved) - self.came))
         return floor, np.where(np.isfinite(near), 2 * near, 0.0)
 
@@ -364,7 +367,7 @@ class _Judge:
 
     def _near(self, place, scale):
         """Return how far an entry may be off because x is rounded, but no more than little."""
-        return min(self.near[place], max(1e-5, self.tolerance) * scale)
+        return min(self.near[place], max(max(1e-5, self.tolerance) * scale, NOTHING))
 
     def unit(self, place):
         """Return the direction of one coordinate."""
@@ -490,7 +493,7 @@ class _Judge:
         came = float(self.came.ravel() @ direction)
         size = np.abs(direction)
         rounding = max(self.calls.epsilon, self.around.rounding) * float(np.abs(self.came.ravel()) @ size)
-        near = min(float(self.near.ravel() @ size), max(1e-5, self.tolerance) * scale)
+        near = min(float(self.near.ravel() @ size), max(max(1e-5, self.tolerance) * scale, NOTHING))
         slack = self.tolerance * scale + rounding + self.floor * np.sqrt(np.sum(size**2)) + near
         direction = direction.reshape(self.x.shape)
         slope = self.quick(direction, slack)

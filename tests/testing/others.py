@@ -311,8 +311,8 @@ def cosine_of_constant_length(z, t):
 
 
 def triplet(a, p, n):
-    """1/n Σ max(0, 1 + ‖a − p‖² − ‖a − n‖²), and its three gradients."""
-    over = 1 + np.square(a - p).sum(axis=1) - np.square(a - n).sum(axis=1)
+    """1/n Σ max(0, 1 + ‖a − p‖² − ‖a − n‖²), and its three gradients; no large numbers cancel in it."""
+    over = 1 + ((n - p) * (2 * a - p - n)).sum(axis=1)
     used = (2 / len(a) * (over > 0)[:, None]).astype(a.dtype)
     return np.maximum(over, 0).sum() / len(a), (used * (n - p), used * (p - a), used * (a - n))
 

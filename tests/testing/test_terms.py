@@ -84,6 +84,13 @@ def test_our_formulas_pass_where_arguments_are_huge(formula, equal):
         check_term(formula.call, *arguments, wrt=formula.wrt, rows=formula.rows)
 
 
+@pytest.mark.parametrize("t", [0.0, 847.4709385134922], ids=["far", "equal"])
+def test_zero_is_right_where_what_is_not_zero_is_the_rounding_of_x(t):
+    """Both logits are alike: moved together they change nothing, and moved apart the last digit."""
+    z = np.full((1, 2), 847.4709385134922)
+    assert check_term(reverse_kl, z, np.full((1, 2), t), 7.32391904545802, rows=(0, 1))
+
+
 @pytest.mark.parametrize("function", [squared_error, reverse_kl, formulas.kl_to_normal], ids=name)
 def test_arguments_of_a_function_are_searched_for(function):
     wrt = (0, 1) if function is formulas.kl_to_normal else (0,)
