@@ -362,8 +362,8 @@ class _Case:
             agree(f"{name} is linear in δ", both, -3 * one + two, limit, "nonlinear", hint, subject=subject)
 
     def _limit(self, function, delta):
-        """Return how far what a function gives for δ may be off: numbers of its size may cancel."""
-        size = np.abs(delta).max(initial=0.0) * max(1.0, np.abs(self.x).max(initial=0.0))
+        """Return how far what a function gives for δ may be off: δ, times x, times x again, may cancel."""
+        size = np.abs(delta).max(initial=0.0) * max(1.0, np.abs(self.x).max(initial=0.0)) ** 2
         return rounding(function, delta) + 16 * EPSILON * size
 
     def _backward(self, delta):
