@@ -107,7 +107,9 @@ def test_a_loss_that_float32_can_not_hold_is_not_accused():
 
 
 def test_attention_that_multiplies_large_x_with_itself_is_not_called_nonlinear():
-    x = np.array([[-9837.1, 9377.6, -6e-08, 0.003, 0.0, -4842.7], [5334.0, 0.7, -7464.5, 0.0, 12.97, -7067.8]])
+    x = np.array(
+        [[-9837.1, 9377.6, -6e-08, 0.003, 0.0, -4842.7], [5334.0, 0.7, -7464.5, 0.0, 12.97, -7067.8]]
+    )
     delta = np.where(np.arange(12).reshape(2, 6) % 6 // 2 == 1, -263.34, 0.1)
     assert check_layer(others.Attention(), x, delta)
 
