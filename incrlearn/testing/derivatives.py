@@ -204,9 +204,7 @@ class Around:
         """Return a Slope from steps of every length; still shorter ones, if these are all too long."""
         with quiet():
             line = _Line(self, direction)
-            if (
-                min(_sizes(self.x, direction)) < STEPS[-1]
-            ):  # from those of the size of 1 to those of x: no gap
+            if min(_sizes(self.x, direction)) < STEPS[-1]:  # no gap between those of size 1 and those of x
                 return self._from(line, STEPS + SHORTEST)
             slope = self._from(line, STEPS)
             if slope.bound > 1e-4 * abs(slope.value) and not slope.flat:

@@ -83,12 +83,7 @@ def check_gradient(
     likely cause: mean against sum — every entry is 3 times too small, and n = 3
     """
     given = _checks.finite("x", _checks.real_array("x", x))
-    tolerance, rng = (
-        _checks.positive("tolerance", tolerance),
-        np.random.default_rng(0) if rng is None else rng,
-    )
-    _checks.generator("rng", rng)
-    entries, directions = _checks.count("entries", entries), _checks.count("directions", directions)
+    tolerance, rng, directions, entries = checked_options(tolerance, rng, directions, entries)
     x = np.array(given, np.float64)
     calls = _Calls(function, x, name)
     told = {"context": context, "suspects": suspects, "blocks": blocks, "name": name}
@@ -97,6 +92,13 @@ def check_gradient(
     if given.dtype == np.float32:
         _in_float32(function, given, calls, name)
     return checked
+
+
+def checked_options(tolerance, rng, directions, entries):
+    """Return what checks of derivatives are told beside a function and x, each refused if it is not that."""
+    rng = np.random.default_rng(0) if rng is None else _checks.generator("rng", rng)
+    directions, entries = _checks.count("directions", directions), _checks.count("entries", entries)
+    return _checks.positive("tolerance", tolerance), rng, directions, entries
 
 
 def compare(name, came, expected, bound=0.0, *, tolerance=1e-6, context=None, earlier=None, suspects=None,
@@ -319,9 +321,9 @@ class _Judge:
             return slope
         if self.calls.terms_at(self.x) is not None:
             slope = slope_of_sum(self.calls.terms_at, self.x, direction) or slope
-        return (
-            slope if slope.allows(came, slack) or not excuse else self._with_neighbours(place, slope, slack)
-        )
+        if slope.allows(came, slack) or not excuse:
+            return slope
+        return self._with_neighbours(place, slope, slack)
 
     def _with_neighbours(self, place, slope, slack):
         """Return a Slope that allows what came, if a gradient near x, and right there, is the same.
@@ -367,7 +369,11 @@ class _Judge:
 
     def _near(self, place, scale):
         """Return how far an entry may be off because x is rounded, but no more than little."""
-        return min(self.near[place], max(max(1e-5, self.tolerance) * scale, NOTHING))
+        return min(self.near[place], self._little(scale))
+
+    def _little(self, scale):
+        """Return how far the rounding of x may take a gradient whose largest entry is known."""
+        return max(max(1e-5, self.tolerance) * scale, NOTHING)
 
     def unit(self, place):
         """Return the direction of one coordinate."""
@@ -493,7 +499,7 @@ class _Judge:
         came = float(self.came.ravel() @ direction)
         size = np.abs(direction)
         rounding = max(self.calls.epsilon, self.around.rounding) * float(np.abs(self.came.ravel()) @ size)
-        near = min(float(self.near.ravel() @ size), max(max(1e-5, self.tolerance) * scale, NOTHING))
+        near = min(float(self.near.ravel() @ size), self._little(scale))
         slack = self.tolerance * scale + rounding + self.floor * np.sqrt(np.sum(size**2)) + near
         direction = direction.reshape(self.x.shape)
         slope = self.quick(direction, slack)

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _checks
 from .derivatives import Around
 from .failure import Failure
-from .gradients import compare, expected_at, wrong_entries
+from .gradients import checked_options, compare, expected_at, wrong_entries
 
 
 def check_second_order(function, x, second, *, tolerance=1e-5, context=None, rng=None, directions=20,
@@ -66,12 +66,7 @@ def check_second_order(function, x, second, *, tolerance=1e-5, context=None, rng
     likely cause: factor 2 — 2 of 4 entries are 2 times too small
     """
     x = np.array(_checks.finite("x", _checks.real_array("x", x)), np.float64)
-    tolerance, rng = (
-        _checks.positive("tolerance", tolerance),
-        np.random.default_rng(0) if rng is None else rng,
-    )
-    _checks.generator("rng", rng)
-    entries, directions = _checks.count("entries", entries), _checks.count("directions", directions)
+    tolerance, rng, directions, entries = checked_options(tolerance, rng, directions, entries)
     times = _times_matrix(x, second)
     if x.size <= entries:
         left = right = np.eye(x.size)

@@ -66,8 +66,8 @@ class Swish(Layer):
         out[:] = np.sum(delta * x * x * s * (1 - s), axis=0)
 
 
-class Maxout(Layer):
-    """y is the largest of three linear units, for each of two outputs."""
+class TwoMatrices(Layer):
+    """Two outputs of three inputs, and a matrix W for each."""
 
     inputs, n_parameters = 3, 18
 
@@ -79,6 +79,10 @@ class Maxout(Layer):
 
     def initialize(self, rng):
         self.W[:] = rng.normal(size=self.W.shape)
+
+
+class Maxout(TwoMatrices):
+    """y is the largest of three linear units, for each of two outputs."""
 
     def units(self, x):
         return np.einsum("ni,oui->nou", x, self.W)
@@ -138,19 +142,8 @@ class GroupNorm(Layer):
         return (inner / self.groups(x)[1]).reshape(x.shape)
 
 
-class Bilinear(Layer):
+class Bilinear(TwoMatrices):
     """yₖ = xᵀ Wₖ x."""
-
-    inputs, n_parameters = 3, 18
-
-    def connect(self, width):
-        return 2
-
-    def bind(self, theta):
-        self.W = theta.reshape(2, 3, 3)
-
-    def initialize(self, rng):
-        self.W[:] = rng.normal(size=self.W.shape)
 
     def forward(self, x):
         return np.einsum("ni,kij,nj->nk", x, self.W, x)
