@@ -197,7 +197,7 @@ class Around:
             size = _sizes(self.x, direction)[0]
             level = self._level(_Line(self, direction), step * size)
             noise = self._value_noise([level])[0]
-            slope = _slope([level], [noise])
+            slope, _ = _slope([level], [noise])
             return self._with_complex_step(direction, slope, noise)
 
     def slope(self, direction):
@@ -218,17 +218,19 @@ class Around:
         if not levels:
             return Slope(np.nan, np.inf, np.nan, np.nan, np.inf, False, "differences")
         noises, stair = self._value_noise(levels), _stair(line, levels)
-        slope = _slope(levels, [noise + stair for noise in noises])
+        slope, won = _slope(levels, [noise + stair for noise in noises])
         if slope.flat:  # or it rounds so much, that it hides what happens
             hidden = NARROW * max(1.0, abs(self.value)) / min(1.0, levels[0].step)
             bound = max(slope.bound, hidden)
             return replace(slope, bound=bound, side_bound=bound)
         steepest = max(max(abs(level.wide), level.rise / level.step) - stair / level.step for level in levels)
-        # on a stair, the shortest steps that are some tell what happens within it
-        moving = [level for level in levels if not level.tied] if stair else levels
+        # the shortest steps that change anything tell what happens within a stair, or at a jump
+        moving = [level for level in levels if not level.tied]
         untold = slope.bound > steepest / (100 if stair else 10) or self._rattles(moving)
         if untold or (stair and _contradicted(slope, moving[len(moving) // 2 :], stair)):
             return replace(slope, bound=np.inf, side_bound=np.inf)
+        unseen = _unseen(line, slope, levels[: won + 1])
+        slope = replace(slope, bound=slope.bound + unseen, side_bound=slope.side_bound + unseen)
         return self._with_complex_step(line.direction, slope, min(noises))
 
     def _rattles(self, levels):
@@ -412,25 +414,26 @@ def _sizes(x, direction):
 
 
 def _slope(levels, noises):
-    """Return the Slope that differences of several steps speak for, longest first."""
+    """Return the Slope that differences of several steps speak for, longest first, and which step won."""
     steps = np.array([level.step for level in levels])
     noise = 3 * np.array(noises) / steps
     wide, narrow, bend, near_bend = np.array(
         [(level.wide, level.narrow, level.bend, level.near_bend) for level in levels]
     ).T
-    value, bound = _settled((4 * narrow - wide) / 3, 3 * np.abs(wide - narrow), noise)
+    value, bound, won = _settled((4 * narrow - wide) / 3, 3 * np.abs(wide - narrow), noise)
     # right and left one differ by h f'' + …, or by a kink's angle, which halving leaves as it is
     angles = 2 * near_bend - bend
     shrinks = np.abs(np.diff(angles, append=0.0))
-    angle, angle_bound = _settled(angles, 3 * shrinks, 4 * noise)
+    angle, angle_bound, _ = _settled(angles, 3 * shrinks, 4 * noise)
     kink = abs(angle) > angle_bound
     flat = all(level.tied for level in levels)
     if not kink:  # a kink as small as the noise is still possible
         bound += (abs(angle) + angle_bound) / 2
         bound = np.inf if np.isnan(bound) else bound
-        return Slope(value, bound, value, value, bound, False, "differences", flat)
+        return Slope(value, bound, value, value, bound, False, "differences", flat), won
     side_bound = bound + angle_bound / 2
-    return Slope(value, bound, value - angle / 2, value + angle / 2, side_bound, True, "differences", flat)
+    sides = value - angle / 2, value + angle / 2
+    return Slope(value, bound, *sides, side_bound, True, "differences", flat), won
 
 
 def _contradicted(slope, shorter, stair):
@@ -441,7 +444,7 @@ def _contradicted(slope, shorter, stair):
 
 
 def _settled(values, doubts, noise):
-    """Return the value with the smallest bound, and that bound; the shortest step only serves to confirm."""
+    """Return the value with the smallest bound, that bound, and its place; the shortest only confirms."""
     bounds = doubts + noise
     for k in range(len(values)):
         apart = np.abs(values[k] - values[k + 1 :]) - np.maximum(noise, doubts)[k + 1 :]
@@ -454,7 +457,7 @@ def _settled(values, doubts, noise):
     if len(values) > 1:
         bounds[-1] = np.inf
     best = int(np.argmin(bounds))
-    return float(values[best]), float(bounds[best])
+    return float(values[best]), float(bounds[best]), best
 
 
 def _stair(line, levels):
@@ -473,7 +476,43 @@ def _stair(line, levels):
         away = values[values != line.around.value]
         if away.size > 5:
             break
-    return 2 * float(np.abs(np.diff(values)).max()) if np.unique(away).size < away.size else 0.0
+    if np.unique(away).size < away.size:
+        return 2 * float(np.abs(np.diff(values)).max())
+    jump = max(_jump(line, 0.0, 0.0, t, 0.0) for t in (step, -step))
+    return 2 * jump if jump > NARROW / 4 * np.abs([line.around.value, *values]).max() else 0.0
+
+
+def _unseen(line, slope, longer):
+    """Return how far longer steps agree on another slope that shorter ones do not see: they are on a stair.
+
+    A part of the function that moves by less than its own rounding stands still, while the others move.
+    """
+    low, high = slope.interval()
+    sides = [sorted((level.wide, level.narrow)) for level in longer]
+    apart = [max(low - least, most - high) for least, most in sides]
+    agree = [k for k, (least, most) in enumerate(sides) if most - least < 0.1 * apart[k]]
+    if slope.kink or not agree:
+        return 0.0
+    near, far, share = longer[-1].step, longer[agree[-1]].step, 0.1 * apart[agree[-1]]
+    jump = max(_jump(line, slope.value, sign * near, sign * far, share) for sign in (1, -1))
+    return max(apart[k] for k in agree) if jump > share * near else 0.0
+
+
+def _jump(line, slope, near, far, share):
+    """Return how far a function jumps where it leaves a straight line between two steps.
+
+    It has left the line at t, if it is more than share · |t| away from it. What creeps away jumps by nothing.
+    """
+
+    def off(t):
+        return line(t) - line.around.value - slope * t
+
+    if not abs(off(far)) > share * abs(far):
+        return 0.0
+    for _ in range(60):
+        t = (near + far) / 2
+        near, far = (near, t) if abs(off(t)) > share * abs(t) else (t, far)
+    return abs(off(far) - off(near)) if abs(far - near) < 1e-6 * abs(far) else 0.0  # or not found
 
 
 def _complex_value(function, x):

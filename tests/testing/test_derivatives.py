@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from incrlearn.formulas import forward_kl, relation_distance, reverse_kl
 from incrlearn.testing import Slope, derivative
 from incrlearn.testing.derivatives import Around
 
@@ -281,3 +282,55 @@ def test_a_tiny_number_that_float32_swallows_does_not_make_a_function_flat():
 
     slope = derivative(steep, [-4.0, 2.22044605e-016], [0.0, 1.0])
     assert slope.allows(1.1e6, 1e3)
+
+
+FAR = [[69.15757361109235, 24.825076152434235], [-7.248748483315773, -291.1170118401957],
+       [51.936770963606314, -268.28497305636023], [113.74015213782927, 77.8706966258017]]  # fmt: skip
+BEYOND = [
+    (reverse_kl, [[0, 0], [0, 0], [0, 0], [0, -1.125]], [[0, 0]] * 4, FAR, 1.5, (3, 0)),
+    (reverse_kl, [[0, 0], [0, 0], [0, 0], [0, 0.625]], [[0, 0]] * 4, FAR, 1.5, (3, 0)),
+    (reverse_kl, [[0, 0]] * 4, [[2, 0], [0, 0], [0, 0], [0, 0]], FAR, 1.5, (3, 0)),
+    (forward_kl, [[-1.625, 0]], [[0, 0]], [[-38.42972977509412, -104.83211246400806]], 2.52, (0, 1)),
+    (forward_kl, [[0, 0]], [[-1.625, 0]], [[-38.42972977509412, -107.08211246400806]], 2.52, (0, 0)),
+    (forward_kl, [[-1.625, -2.25]], [[0, 0]], [[-38.42972977509412, -104.83211246400806]], 2.52, (0, 0)),
+]
+
+
+@pytest.mark.parametrize(("kl", "to_z", "to_t", "logits", "T", "place"), BEYOND)
+def test_a_part_that_stands_still_at_short_steps_is_not_forgotten(kl, to_z, to_t, logits, T, place):
+    """log p of the class that is all but certain is 10⁻¹², rounded to 10⁻¹⁶: short steps do not move it."""
+    z, t = np.add(logits, to_z), np.add(logits, to_t)
+    direction = np.zeros_like(z)
+    direction[place] = 1.0
+    around = Around(lambda z: kl(z, t, T)[0], z)
+    slope = around.slope(direction)
+    assert slope.allows(kl(z, t, T)[1][place], 16 * np.finfo(float).eps * around.natural_slope())
+    assert slope.bound < 1e-9
+
+
+@pytest.mark.parametrize("c", [1e-12, 1e-200])
+def test_a_small_function_that_bends_beside_x_is_told_exactly(c):
+    """Nothing in it is of size 1: what long steps say of it is no sign of rounding."""
+    slope = derivative(lambda x: float(c * np.abs(x).sum()), [1e-5], [1.0])
+    assert slope.allows(c)
+    assert slope.bound < 1e-6 * c
+
+
+def test_a_jump_away_from_x_to_all_sides_is_untold():
+    """Directions of rows that all but coincide: any long step makes others of them, and tiny ones none."""
+    s = np.finfo(float).tiny
+    f = np.array([[-s, 1e-100, -s, -s], [-s, -s, 1e-100, 1e-100], [1e-100, -s, -s, 1e-100]])
+    direction = np.zeros_like(f)
+    direction[1, 0] = 1.0
+    g = [[-1000.0, 1000.0], [-1000.0, -1000.0], [1000.0, 1000.0]]
+    assert derivative(lambda f: relation_distance(f, g)[0], f, direction).bound == np.inf
+
+
+def test_where_only_the_longest_step_lifts_float32_off_its_stair_nothing_is_told():
+    """A million and e^x: a step of x's size moves it, and so do no others."""
+
+    def hidden(x):
+        return 1.1 * float(np.float32(1e6) + np.exp(np.float32(0.3) * x.astype(np.float32)).sum())
+
+    slope = derivative(hidden, [-36.14599839, 0.0, 1.0], [1.0, 0.0, 0.0])
+    assert slope.allows(1.1 * 0.3 * np.exp(-0.3 * 36.14599839))
