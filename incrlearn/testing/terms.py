@@ -377,8 +377,15 @@ class _Function:
         return rounding(answer, *[arguments[k] for k in places], dtype=dtype)
 
     def _steepness(self, arguments, position):
-        """Return how steep the value is on the way to 0."""
-        return Around(lambda x: self._both(arguments, position, x)[0], arguments[position]).natural_slope()
+        """Return how steep the value is on the way to 0, of all of an argument or of one entry alone."""
+        x = arguments[position]
+        around = Around(lambda x: self._both(arguments, position, x)[0], x)
+        steep = around.natural_slope()
+        for place in list(zip(*np.nonzero(x), strict=True))[:MOST_ALONE]:
+            without = x.copy()
+            without[place] = 0.0
+            steep = np.fmax(steep, abs(around.at(without) - around.value) / abs(x[place]))
+        return steep
 
     def check_float32(self, arguments):
         """In float32 it is what float64 says, but for rounding; gradients are of float32."""
@@ -412,6 +419,7 @@ class _Function:
             )
 
 
+MOST_ALONE = 64  # entries that are set to 0 one by one
 #: names of what is checked beside derivatives
 CHECKS = ("shapes", "arguments unchanged", "earlier calls", "rows", "float32")
 

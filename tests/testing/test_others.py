@@ -89,8 +89,17 @@ def test_what_cancels_in_float32_is_not_accused():
     check_term(others.cosine, np.array([[1.0]]), np.array([[1.0]]))
 
 
-def test_what_cancels_in_float32_in_two_rows_of_opposite_kind_is_not_accused():
-    check_term(others.cosine, np.array([[-1.875], [-1.875]]), np.array([[100.0], [-100.0]]))
+@pytest.mark.parametrize(
+    ("z", "t"),
+    [
+        ([-1.875, -1.875], [100.0, -100.0]),
+        ([-2.5, 0.125, 0.125, -2.5], [2.125] * 4),
+        ([99.21075407179727, -0.8695654800283426], [9.194744148860012, 27.804555736239585]),
+    ],
+)
+def test_what_cancels_in_float32_in_rows_of_opposite_kind_is_not_accused(z, t):
+    """What is steep in one row is cancelled by another, but not the rounding of their gradients."""
+    check_term(others.cosine, np.array(z)[:, None], np.array(t)[:, None])
 
 
 def test_where_last_digits_decide_float32_is_not_accused():
