@@ -302,7 +302,27 @@ class Around:
             self.rounding = NARROW if any(jumps) else epsilon
         else:
             self.rounding = epsilon
+        if not np.any(far != self.value) and self._is_narrow_elsewhere():
+            epsilon = self.rounding = NARROW
         return epsilon, jump
+
+    def _is_narrow_elsewhere(self):
+        """Say whether float32 is inside, where it shows at a distance of the size of 1, and not beside x."""
+        rng = np.random.default_rng(0)
+
+        def moves(times):
+            shape = times, *self.x.shape
+            return rng.uniform(1, 2, size=shape) * rng.choice([-1, 1], size=shape)
+
+        for x in self.x + moves(4):
+            value = self.at(x)
+            still, moved = (
+                [self.at(x * (1 + distance * move)) == value for move in moves(4)]
+                for distance in (1e-9, 1e-6)
+            )
+            if all(still) and not any(moved):
+                return True
+        return False
 
     def _level(self, line, step):
         """Return both differences, of a step and of half of it, and the one-sided ones."""

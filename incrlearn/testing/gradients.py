@@ -16,6 +16,7 @@ from .failure import Checked, Failure, Untold, shown
 MOST_UNTOLD = 1e-2  # a bound above this share of the largest entry tells nothing
 LEAST = 1e-9  # … unless it is below this
 ENOUGH = 12  # entries that are proven wrong with all steps, before a few steps do for the others
+SMALLEST = float(np.finfo(np.float32).smallest_normal)  # what is below it float32 holds with fewer digits
 NOTHING = 1e-12  # a gradient of this size is 0, where the rounding of x alone moves it as far
 NEIGHBOURS, NEAR = 12, 1e-5  # points beside a kink, where the gradient may be what came at it
 LOOKS = 5  # so many of these are looked at whose gradient is the same
@@ -285,6 +286,8 @@ class _Judge:
         """Return what rounding may leave in each entry: of numbers that cancel, and of x."""
         epsilon = max(self.around.rounding, self.calls.epsilon)
         floor = 16 * epsilon * self.around.natural_slope()
+        if epsilon > EPSILON:  # float32 inside
+            floor += SMALLEST
         rng = np.random.default_rng(1)
         near = np.zeros_like(self.x)
         # by turns first: what is moved alike may cancel, and random signs of two are alike half the time

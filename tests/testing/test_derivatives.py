@@ -326,6 +326,17 @@ def test_a_jump_away_from_x_to_all_sides_is_untold():
     assert derivative(lambda f: relation_distance(f, g)[0], f, direction).bound == np.inf
 
 
+def test_float32_that_shows_only_far_from_a_tiny_x_is_seen():
+    """In float32 both terms are 0 beside x, and the small one is swallowed everywhere else."""
+
+    def hidden(x):
+        x = x.astype(np.float32)
+        return 1.1 * float(np.sum(x * x) + np.float32(1e-12) * np.sum(np.abs(x)))
+
+    slope = derivative(hidden, [1.67956733e-40], [1.0])
+    assert slope.allows(1.1e-12)
+
+
 def test_where_only_the_longest_step_lifts_float32_off_its_stair_nothing_is_told():
     """A million and e^x: a step of x's size moves it, and so do no others."""
 

@@ -487,6 +487,16 @@ def test_what_cancels_in_float32_and_looks_flat_hides_a_little():
     failure_of(lambda x: rest(x, 1e-3), [16.0, 1.0])
 
 
+def test_a_gradient_of_subnormal_float32_may_lack_digits():
+    """1/x of 10¹⁶ times 10⁻¹² is one subnormal number of float32; there is none between it and its double."""
+
+    def subnormal(x):
+        return np.float32(1e-12) * np.sum(1 / x), np.float32(-1e-12) / x**2
+
+    with np.errstate(over="ignore"):  # the other x is infinite in float32
+        check_gradient(value_in_float32(subnormal), [-1.2e117, 2.6e16])
+
+
 @pytest.mark.parametrize("function", [in_float32(cubes), value_in_float32(cubes)], ids=["open", "hidden"])
 def test_a_function_in_float32_is_allowed_its_rounding_but_no_mistake(function):
     x = RNG.normal(size=9)

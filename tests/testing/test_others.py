@@ -102,6 +102,13 @@ def test_what_cancels_in_float32_in_rows_of_opposite_kind_is_not_accused(z, t):
     check_term(others.cosine, np.array(z)[:, None], np.array(t)[:, None])
 
 
+def test_what_saturates_in_float32_is_not_accused():
+    """σ(9) is all but 1: what 1 − σ(9) has lost, x² makes large."""
+    x = np.array([[4545.017381174666, -1663.1942610106294, 2279.329459605991]])
+    delta = np.array([[0.0, 168.59313946415818, 168.59313946415818]])
+    check_layer(others.Swish(3), x, delta, theta=np.full(3, 0.003907096694563944))
+
+
 def test_where_last_digits_decide_float32_is_not_accused():
     """Scores of 10⁸ tie: which word is attended to, their rounding says."""
     x = 1e4 * np.array([[1.0, -1, 1, -1, 1, -1], [-1, -1, 1, 1, -1, -1], [-1, 1, -1, -1, 1, 1]])
