@@ -81,11 +81,12 @@ def kept(options, now):
     if not options.resume or not options.json.exists():
         return now | {"contests": []}
     before = json.loads(options.json.read_text(encoding="utf-8"))
-    for what in ("machine", "versions", "commit"):
+    refused = f"can not go on with {options.json}: "
+    for what in ("machine", "versions"):
         if before[what] != now[what]:
-            sys.exit(
-                f"can not go on with {options.json}: its {what} was {before[what]}, now it is {now[what]}"
-            )
+            sys.exit(f"{refused}its {what} was {before[what]}, now it is {now[what]}")
+    if before["commit"] != now["commit"] and report.changed_since(before["commit"]):
+        sys.exit(f"{refused}incrlearn/ has changed since it was measured, commit {before['commit']}")
     return before
 
 

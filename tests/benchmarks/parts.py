@@ -1,8 +1,8 @@
 """Where a step's time goes: python -m tests.benchmarks.parts [784-128-10] [--batch N] [--optimizer adam] …
 
-The functions that a step calls are wrapped in clocks, and the step is taken many times: µs in each, medians,
-beside the bare products alone. What is left over is the loop itself, and its looks for NaN. Layers that are
-shown alike share a row.
+Or a prediction's, with --predict. The functions that it calls are wrapped in clocks, and it is done many
+times: µs in each, medians, beside the bare products alone. What is left over is the loop itself, and its
+looks for NaN. Layers that are shown alike share a row.
 """
 
 import argparse
@@ -28,15 +28,17 @@ def clocked(function, seconds, name):
 
 
 def watch(seconds):
-    """Put clocks on all that a step calls."""
-    from incrlearn.learning import CrossEntropy
+    """Put clocks on all that a step calls, or a prediction."""
+    from incrlearn.learning import CrossEntropy, Learner
     from incrlearn.learning.samples import Classes, Samples
     from incrlearn.network import SGD, Adam, Linear, ReLU
 
     parts = [
+        (Learner, "_features", "x, looked at"),
         (Samples, "__getitem__", "the rows of the batch"),
         (Classes, "batch", "which outputs compete"),
         *((kind, "forward", "{}, forward") for kind in (Linear, ReLU)),
+        (Classes, "decode", "labels for outputs"),
         (CrossEntropy, "__call__", "the loss"),
         *((kind, "backward", "{}, ∂L/∂x") for kind in (Linear, ReLU)),
         (Linear, "gradient", "{}, ∂L/∂θ"),
@@ -63,21 +65,27 @@ def show(options):
     from .sides import limit, ours
 
     arguments = {"widths": options.widths, "batch": options.batch, "optimizer": options.optimizer}
-    products = microseconds(limit.step(**arguments).unit, options.steps)
-    plain = microseconds(ours.step(**arguments).unit, options.steps)
+    what = "step"
+    if options.predict:
+        what, arguments = "predict", {"widths": options.widths, "rows": options.batch}
+    products = microseconds(getattr(limit, what)(**arguments).unit, options.steps)
+    plain = microseconds(getattr(ours, what)(**arguments).unit, options.steps)
     seconds = defaultdict(list)
     watch(seconds)
-    step = ours.step(**arguments).unit
-    step(), seconds.clear()
-    whole = microseconds(step, options.steps)
+    unit = getattr(ours, what)(**arguments).unit
+    unit(), seconds.clear()
+    whole = microseconds(unit, options.steps)
     calls = {name: len(taken) / options.steps for name, taken in seconds.items()}
     times = {name: 1e6 * statistics.median(taken) * calls[name] for name, taken in seconds.items()}
-    times |= {"all else": whole - sum(times.values()), "the step, with clocks": whole}
-    times |= {"the step": plain, "the bare products": products}
-    name = "-".join(map(str, options.widths))
-    title = f"{name}, {options.optimizer}, batch {options.batch}, threads: {options.threads}"
-    rows = [(name, f"{us:.0f}", f"{us / whole:.0%}") for name, us in times.items()]
-    report.show(title, ["part", "µs a step", "share"], rows)
+    it = "the prediction" if options.predict else "the step"
+    times |= {"all else": whole - sum(times.values()), f"{it}, with clocks": whole}
+    times |= {it: plain, "the bare products": products}
+    of = (
+        f"predict, {options.batch} rows" if options.predict else f"{options.optimizer}, batch {options.batch}"
+    )
+    title = f"{'-'.join(map(str, options.widths))}, {of}, threads: {options.threads}"
+    rows = [(name, f"{us:.{0 if whole > 100 else 1}f}", f"{us / whole:.0%}") for name, us in times.items()]
+    report.show(title, ["part", "µs", "share"], rows)
 
 
 def widths(text):
@@ -91,7 +99,8 @@ def main():
         prog="python -m tests.benchmarks.parts", description=__doc__.partition(": ")[0]
     )
     parser.add_argument("widths", nargs="?", type=widths, default=(784, 128, 10), help="784-128-10")
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=128, help="rows of it, or to predict")
+    parser.add_argument("--predict", action="store_true", help="a prediction in place of a step")
     parser.add_argument("--optimizer", choices=["sgd", "adam"], default="sgd")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=1000)

@@ -76,6 +76,16 @@ def commit():
     return done.stdout.strip() or None
 
 
+def changed_since(commit):
+    """Say whether the package may be another than it was at a commit."""
+    if commit is None or commit.endswith("+"):
+        return True
+    same = subprocess.run(
+        ["git", "diff", "--quiet", commit, "--", "incrlearn"], cwd=ROOT, capture_output=True
+    )
+    return same.returncode != 0
+
+
 def write(path, report):
     """Write everything, whole or not at all."""
     with whole_file(path) as file:

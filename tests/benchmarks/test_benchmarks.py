@@ -3,6 +3,8 @@
 import importlib
 import json
 import math
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -119,10 +121,13 @@ def test_the_steps_of_a_method_are_those_of_its_second_task(monkeypatch):
     assert len(tasks) == 2
 
 
-def test_every_method_that_is_asked_for_its_growth_has_learned_a_hundred_tasks(monkeypatch):
+@pytest.mark.parametrize(
+    "method", [entrant.label for contest in works.tasks() for entrant in contest.entrants]
+)
+def test_every_method_that_is_asked_for_its_growth_has_learned_a_hundred_tasks(method, monkeypatch):
     learned, ours = [], side("ours", monkeypatch)
     monkeypatch.setattr(Learner, "learn", lambda learner, x, y: learned.append(len(x)))
-    assert 0 < ours.tasks("none").unit() < math.inf
+    assert 0 < ours.tasks(method).unit() < math.inf
     assert learned == [256] * 100
 
 
@@ -316,6 +321,34 @@ def test_one_tiny_contest_from_the_command_to_the_file_which_is_gone_on_with(tmp
 
     command.main([*options, "--resume"])
     assert json.loads(file.read_text(encoding="utf-8"))["contests"] == [record]
+
+
+def git(folder, *arguments):
+    who = "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no Git")
+def test_a_file_is_gone_on_with_until_the_package_has_changed(tmp_path, monkeypatch, capsys):
+    package = tmp_path / "incrlearn" / "a.py"
+    package.parent.mkdir()
+    package.write_text("1")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "one")
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    before = report.circumstances() | {"contests": []}
+    options = command.read_options(["--resume", "--json", str(tmp_path / "all.json")])
+    report.write(options.json, before)
+    git(tmp_path, "add", ".")  # the file itself
+    git(tmp_path, "commit", "-q", "-m", "two")
+    now = report.circumstances()
+    assert now["commit"] != before["commit"]
+    assert command.kept(options, now) == before
+
+    package.write_text("2")
+    with pytest.raises(SystemExit, match="incrlearn/ has changed since it was measured, commit"):
+        command.kept(options, report.circumstances())
 
 
 def test_the_command_lists_what_it_would_measure(capsys):

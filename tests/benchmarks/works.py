@@ -205,8 +205,8 @@ GROWING = {
     "gem": "a gradient for every old task",
     "ogd": "more vectors with every task",
 }
-#: with 50 vectors or 20 samples a task, their defaults, a hundred tasks take many minutes
-SMALLER = {"gem": "gem(per_task=1)", "ogd": "ogd(per_task=5)"}
+#: with 50 vectors a task, or 20 samples a class of each, their defaults, a hundred tasks take many minutes
+SMALLER = {"gem": "gem(per_class=1)", "ogd": "ogd(per_task=5)"}
 
 
 def tasks():
