@@ -570,7 +570,7 @@ class _Case:
         for name, function in functions.items():
             limit = rounding(function, *wide, dtype=np.float32)
             limit += floor * (1.0 if name == "forward(x)" else np.abs(delta).max(initial=0.0))
-            limit += DIGITS[np.dtype(np.float32)] * self._largest_on_the_way(name, *wide)
+            limit += DIGITS[np.dtype(np.float32)] * self._largest_nearby(name, *wide)
             hint = "rounding does not explain it: is something lost by cancellation, or overflowing?"
             agree(
                 f"{name} in float32",
@@ -582,13 +582,23 @@ class _Case:
                 subject=f"{name} in float32",
             )
 
-    def _largest_on_the_way(self, name, x, y, delta, theta):
-        """Return how large ∂L/∂θ is on θ's way to 0: where σ(9) has bent it to 0, 1 − σ(9) takes digits."""
-        if name != "∂L/∂θ":
-            return 0.0
+    def _largest_nearby(self, name, x, y, delta, theta):
+        """Return how large a derivative is at other points: what cancels or saturates at x has taken digits.
+
+        Parts of θ's way to 0: there is more left of 1 − σ(8) than of 1 − σ(16). Halves of x at 0: words that
+        all point in one direction get the same attention, whatever δ.
+        """
+        subject, columns = self.subject, np.arange(x.shape[1])
+        left, even = 2 * columns < x.shape[1], columns % 2 == 0
         with np.errstate(all="ignore"):
-            way = [self.subject.gradient(x, delta, share * theta) for share in (0.5, 0.25, 0.0)]
-        return np.max(np.abs(way), initial=0.0, where=np.isfinite(way))
+            if name == "∂L/∂θ":
+                found = [subject.gradient(x, delta, share * theta) for share in (0.5, 0.25, 0.0)]
+            elif name == "∂L/∂x":
+                points = [np.where(kept, x, 0.0) for kept in (left, ~left, even, ~even)]
+                found = [subject.backward(z, subject.forward(z, theta), delta, theta) for z in points]
+            else:
+                return 0.0
+        return np.max(np.abs(found), initial=0.0, where=np.isfinite(found))
 
     def check_parameters(self):
         """The parameters are views into θ, and are drawn from the generator that is given."""

@@ -109,6 +109,15 @@ def test_what_saturates_in_float32_is_not_accused():
     check_layer(others.Swish(3), x, delta, theta=np.full(3, 0.003907096694563944))
 
 
+def test_attention_whose_words_all_point_in_one_direction_is_not_accused():
+    """δ of the weights, 10⁷, cancels; its rounding is multiplied by words of 10⁴."""
+    x = 1e4 * np.array([[1.0, -1, 1, -1, 1, -1], [1, -1, 1, 1, -1, -1]])
+    delta = [-143.72168101662712, 219.67798548441687, -0.6732140825148178, -66.83425658222744]
+    delta += [-68.96540630398302, -86.00010829837245, 22.13411307750863, -868.1740367559496]
+    delta += [934.4677575758317, -56.345445631719954, 73.06520612708398, 5.762815819912879]
+    check_layer(others.Attention(), x, np.reshape(delta, (2, 6)))
+
+
 def test_where_last_digits_decide_float32_is_not_accused():
     """Scores of 10⁸ tie: which word is attended to, their rounding says."""
     x = 1e4 * np.array([[1.0, -1, 1, -1, 1, -1], [-1, -1, 1, 1, -1, -1], [-1, 1, -1, -1, 1, 1]])
