@@ -208,16 +208,22 @@ class Around:
                 return self._from(line, STEPS + SHORTEST)
             slope = self._from(line, STEPS)
             if slope.bound > 1e-4 * abs(slope.value) and not slope.flat:
-                slope = min(slope, self._from(line, STEPS + SHORTEST), key=lambda slope: slope.bound)
+                slopes = self._from(line, STEPS, self._wobble(line)), self._from(line, STEPS + SHORTEST)
+                slope = min(slopes, key=lambda slope: slope.bound)
             return slope
 
-    def _from(self, line, steps):
-        """Return a Slope from some steps."""
+    def _wobble(self, line):
+        """Return how far a value is off at the shortest steps, as far as their slopes disagree."""
+        levels = [self._level(line, step) for step in self._steps(line.direction, SHORTEST)]
+        return max((level.wobble for level in levels if level.finite()), default=0.0)
+
+    def _from(self, line, steps, wobble=0.0):
+        """Return a Slope from some steps, in the values of which a wobble has been seen elsewhere."""
         levels = [self._level(line, step) for step in self._steps(line.direction, steps)]
         levels = [level for level in levels if level.finite()]
         if not levels:
             return Slope(np.nan, np.inf, np.nan, np.nan, np.inf, False, "differences")
-        noises, stair = self._value_noise(levels), _stair(line, levels)
+        noises, stair = [noise + wobble for noise in self._value_noise(levels)], _stair(line, levels)
         slope, won = _slope(levels, [noise + stair for noise in noises])
         if slope.flat:  # or it rounds so much, that it hides what happens
             hidden = NARROW * max(1.0, abs(self.value)) / min(1.0, levels[0].step)
@@ -346,7 +352,7 @@ class Around:
         Their rounding; what they jump by beside x; what shorter steps disagree by, which is noise too. Where
         steps change nothing, the function may hide its rounding: numbers of size 1 that cancel, say.
         """
-        wobble = [abs(level.wide - level.narrow) * level.step for level in levels]
+        wobble = [level.wobble for level in levels]
         floor = EPSILON * max(1.0, abs(self.value)) if any(level.tied for level in levels) else 0.0
         floor += 2 * self.jitter + 4 * TINY
         shorter = [max(wobble[k + 1 :], default=0.0) for k in range(len(levels))]
@@ -417,6 +423,10 @@ class _Level:
     rise: float
     size: float
     tied: bool
+
+    @property
+    def wobble(self):
+        return abs(self.wide - self.narrow) * self.step
 
     def finite(self):
         return bool(np.isfinite([self.wide, self.narrow]).all())

@@ -326,6 +326,13 @@ def test_a_jump_away_from_x_to_all_sides_is_untold():
     assert derivative(lambda f: relation_distance(f, g)[0], f, direction).bound == np.inf
 
 
+def test_what_wobbles_at_the_shortest_steps_counts_at_longer_ones():
+    """Beside its minimum a divergence is the rounding of numbers of size 1: by chance two steps hide it."""
+    t = np.array([[-2.875, -1e-30]])
+    slope = derivative(lambda z: reverse_kl(z, t, 0.5)[0], [[-2.875, 0.0]], [[1.0, 0.0]])
+    assert slope.allows(0.0)
+
+
 def test_float32_that_shows_only_far_from_a_tiny_x_is_seen():
     """In float32 both terms are 0 beside x, and the small one is swallowed everywhere else."""
 
