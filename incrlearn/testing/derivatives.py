@@ -223,8 +223,10 @@ class Around:
         levels = [level for level in levels if level.finite()]
         if not levels:
             return Slope(np.nan, np.inf, np.nan, np.nan, np.inf, False, "differences")
-        noises, stair = [noise + wobble for noise in self._value_noise(levels)], _stair(line, levels)
+        noises, stair = self._value_noise(levels), _stair(line, levels)
         slope, won = _slope(levels, [noise + stair for noise in noises])
+        doubt = 3 * wobble / levels[won].step  # not a noise, which would excuse what shorter steps say
+        slope = replace(slope, bound=slope.bound + doubt, side_bound=slope.side_bound + doubt)
         if slope.flat:  # or it rounds so much, that it hides what happens
             hidden = NARROW * max(1.0, abs(self.value)) / min(1.0, levels[0].step)
             bound = max(slope.bound, hidden)

@@ -333,6 +333,12 @@ def test_what_wobbles_at_the_shortest_steps_counts_at_longer_ones():
     assert slope.allows(0.0)
 
 
+@pytest.mark.parametrize("c", [1.0, 3.0, 7.0])
+def test_a_wave_that_is_shorter_than_most_steps_is_no_noise(c):
+    slope = derivative(lambda x: float(np.sin(c * x[0])), [1e10], [1.0])
+    assert slope.allows(c * np.cos(c * 1e10), slack=1e-3)
+
+
 def test_float32_that_shows_only_far_from_a_tiny_x_is_seen():
     """In float32 both terms are 0 beside x, and the small one is swallowed everywhere else."""
 
