@@ -290,9 +290,7 @@ class Around:
         rng = np.random.default_rng(0)
 
         def near(distance, times=4):
-            moves = rng.uniform(1, 2, size=(times, *self.x.shape)) * rng.choice(
-                [-1, 1], size=(times, *self.x.shape)
-            )
+            moves = _moves(rng, times, self.x.shape)
             values = np.array([self.at(self.x * (1 + distance * move)) for move in moves])
             return values[np.isfinite(values)]
 
@@ -316,16 +314,11 @@ class Around:
 
     def _is_narrow_elsewhere(self):
         """Say whether float32 is inside, where it shows at a distance of the size of 1, and not beside x."""
-        rng = np.random.default_rng(0)
-
-        def moves(times):
-            shape = times, *self.x.shape
-            return rng.uniform(1, 2, size=shape) * rng.choice([-1, 1], size=shape)
-
-        for x in self.x + moves(4):
+        rng, shape = np.random.default_rng(0), self.x.shape
+        for x in self.x + _moves(rng, 4, shape):
             value = self.at(x)
             still, moved = (
-                [self.at(x * (1 + distance * move)) == value for move in moves(4)]
+                [self.at(x * (1 + distance * move)) == value for move in _moves(rng, 4, shape)]
                 for distance in (1e-9, 1e-6)
             )
             if all(still) and not any(moved):
@@ -396,8 +389,15 @@ class _Line:
         self.around, self.direction = around, direction
         places = np.argwhere(direction)
         self.place = tuple(places[0]) if len(places) == 1 else None
+        self.known = {}
 
     def __call__(self, t):
+        """Return the value at t; it is asked for once, though several choices of steps may share t."""
+        if t not in self.known:
+            self.known[t] = self._value(t)
+        return self.known[t]
+
+    def _value(self, t):
         x, d = self.around.x, self.direction
         if self.place is None:
             return self.around.at(x + t * d)
@@ -432,6 +432,12 @@ class _Level:
 
     def finite(self):
         return bool(np.isfinite([self.wide, self.narrow]).all())
+
+
+def _moves(rng, times, shape):
+    """Return random moves, each entry of a size from 1 to 2, up or down."""
+    shape = times, *shape
+    return rng.uniform(1, 2, size=shape) * rng.choice([-1, 1], size=shape)
 
 
 def _sizes(x, direction):

@@ -566,11 +566,15 @@ class _Case:
         if self.size:
             functions["∂L/∂θ"] = lambda x, y, delta, theta: subject.gradient(x, delta, theta)
         # what a layer adds up on its way may be as large as this, though its answer is small: 1 − σ(9), say
-        floor = DIGITS[np.dtype(np.float32)] * max(1.0, np.abs(x).max(initial=0.0))
+        digits = DIGITS[np.dtype(np.float32)]
+        floor = digits * max(1.0, np.abs(x).max(initial=0.0))
         for name, function in functions.items():
             limit = rounding(function, *wide, dtype=np.float32)
-            limit += floor * (1.0 if name == "forward(x)" else np.abs(delta).max(initial=0.0))
-            limit += DIGITS[np.dtype(np.float32)] * self._largest_nearby(name, *wide)
+            if name == "forward(x)":
+                limit += floor
+            else:
+                limit += floor * np.abs(delta).max(initial=0.0)
+                limit += digits * self._largest_nearby(name, function, wide[0], wide[2], wide[3])
             hint = "rounding does not explain it: is something lost by cancellation, or overflowing?"
             agree(
                 f"{name} in float32",
@@ -582,22 +586,20 @@ class _Case:
                 subject=f"{name} in float32",
             )
 
-    def _largest_nearby(self, name, x, y, delta, theta):
+    def _largest_nearby(self, name, derivative, x, delta, theta):
         """Return how large a derivative is at other points: what cancels or saturates at x has taken digits.
 
         Parts of θ's way to 0: there is more left of 1 − σ(8) than of 1 − σ(16). Halves of x at 0: words that
         all point in one direction get the same attention, whatever δ.
         """
-        subject, columns = self.subject, np.arange(x.shape[1])
+        columns = np.arange(x.shape[1])
         left, even = 2 * columns < x.shape[1], columns % 2 == 0
+        points = {
+            "∂L/∂θ": [(x, share * theta) for share in (0.5, 0.25, 0.0)],
+            "∂L/∂x": [(np.where(kept, x, 0.0), theta) for kept in (left, ~left, even, ~even)],
+        }
         with np.errstate(all="ignore"):
-            if name == "∂L/∂θ":
-                found = [subject.gradient(x, delta, share * theta) for share in (0.5, 0.25, 0.0)]
-            elif name == "∂L/∂x":
-                points = [np.where(kept, x, 0.0) for kept in (left, ~left, even, ~even)]
-                found = [subject.backward(z, subject.forward(z, theta), delta, theta) for z in points]
-            else:
-                return 0.0
+            found = [derivative(z, self.subject.forward(z, p), delta, p) for z, p in points[name]]
         return np.max(np.abs(found), initial=0.0, where=np.isfinite(found))
 
     def check_parameters(self):

@@ -381,7 +381,7 @@ class _Function:
         x = arguments[position]
         around = Around(lambda x: self._both(arguments, position, x)[0], x)
         steep = around.natural_slope()
-        for place in list(zip(*np.nonzero(x), strict=True))[:MOST_ALONE]:
+        for place in map(tuple, np.argwhere(x)[:MOST_ALONE]):
             without = x.copy()
             without[place] = 0.0
             steep = np.fmax(steep, abs(around.at(without) - around.value) / abs(x[place]))

@@ -64,25 +64,24 @@ def show(options):
     from . import report
     from .sides import limit, ours
 
-    arguments = {"widths": options.widths, "batch": options.batch, "optimizer": options.optimizer}
-    what = "step"
     if options.predict:
-        what, arguments = "predict", {"widths": options.widths, "rows": options.batch}
-    products = microseconds(getattr(limit, what)(**arguments).unit, options.steps)
-    plain = microseconds(getattr(ours, what)(**arguments).unit, options.steps)
+        what, it, arguments = "predict", "the prediction", (options.widths, options.batch)
+        of = f"predict, rows {options.batch}"
+    else:
+        what, it, arguments = "step", "the step", (options.widths, options.batch, options.optimizer)
+        of = f"{options.optimizer}, batch {options.batch}"
+    of_products, of_ours = getattr(limit, what), getattr(ours, what)
+    products = microseconds(of_products(*arguments).unit, options.steps)
+    plain = microseconds(of_ours(*arguments).unit, options.steps)
     seconds = defaultdict(list)
     watch(seconds)
-    unit = getattr(ours, what)(**arguments).unit
+    unit = of_ours(*arguments).unit
     unit(), seconds.clear()
     whole = microseconds(unit, options.steps)
     calls = {name: len(taken) / options.steps for name, taken in seconds.items()}
     times = {name: 1e6 * statistics.median(taken) * calls[name] for name, taken in seconds.items()}
-    it = "the prediction" if options.predict else "the step"
     times |= {"all else": whole - sum(times.values()), f"{it}, with clocks": whole}
     times |= {it: plain, "the bare products": products}
-    of = (
-        f"predict, {options.batch} rows" if options.predict else f"{options.optimizer}, batch {options.batch}"
-    )
     title = f"{'-'.join(map(str, options.widths))}, {of}, threads: {options.threads}"
     rows = [(name, f"{us:.{0 if whole > 100 else 1}f}", f"{us / whole:.0%}") for name, us in times.items()]
     report.show(title, ["part", "µs", "share"], rows)

@@ -68,22 +68,24 @@ def versions():
 
 def commit():
     """Return the commit that is checked out, with a + where files have changed since; None without Git."""
-    try:
-        command = "git", "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*"
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    except OSError:
-        return None
-    return done.stdout.strip() or None
+    done = git("describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*")
+    return (done and done.stdout.strip()) or None
 
 
 def changed_since(commit):
     """Say whether the package may be another than it was at a commit."""
     if commit is None or commit.endswith("+"):
         return True
-    same = subprocess.run(
-        ["git", "diff", "--quiet", commit, "--", "incrlearn"], cwd=ROOT, capture_output=True
-    )
-    return same.returncode != 0
+    same = git("diff", "--quiet", commit, "--", "incrlearn")
+    return same is None or same.returncode != 0
+
+
+def git(*arguments):
+    """Return what Git has done, or None where there is no Git."""
+    try:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    except OSError:
+        return None
 
 
 def write(path, report):
